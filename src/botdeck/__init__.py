@@ -1,0 +1,3 @@
+"""Botdeck, as a bot sees it."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,54 @@
+"""Everything Botdeck raises on purpose. A message is for the person who will read it: what was asked, what is so,
+what to do. No class here knows an HTTP number; `deck/errors.py` maps them once."""
+
+
+class BotdeckError(Exception):
+    """Base of all errors that Botdeck raises on purpose."""
+
+
+class ConfigError(BotdeckError):
+    """The configuration file cannot be used. The message begins with `FILE:LINE:` where a line is known."""
+
+
+class ProtocolError(BotdeckError):
+    """A peer sent a frame that cannot be understood."""
+
+
+class UnknownBot(BotdeckError):
+    """No bot of that name is registered."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        names = ", ".join(known) if known else "none yet; add one to botdeck.toml"
+        super().__init__(f"No bot named '{name}'. Known bots: {names}.")
+
+
+class ActionRefused(BotdeckError):
+    """The order makes no sense in the bot's present state."""
+
+
+class RunnerAway(BotdeckError):
+    """The runner that keeps the bot is not connected to the deck."""
+
+
+class StorageError(BotdeckError):
+    """The database cannot be used, or refused a change."""
+
+
+class NewerDatabase(StorageError):
+    """The database was written by a newer Botdeck than this one."""
+
+
+class SignInFailed(BotdeckError):
+    """Name or password is wrong, or a session or token is not valid."""
+
+
+class SetupRefused(BotdeckError):
+    """First-run setup is over, or the code is wrong."""
+
+
+class TooManyTries(BotdeckError):
+    """Too many failed sign-ins; `retry_after_s` says when the next one is listened to."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(f"Too many failed attempts. Try again in {retry_after_s:.0f} s.")

@@ -1,0 +1,49 @@
+"""Events a bot appends to the file named by BOTDECK_EVENTS: schema v1, one JSON object a line. docs/sdk.md lists them.
+
+Every line has `v`, `event`, `time`, `run` and (from our SDK) `seq`; the rest is flat. Unknown keys are kept, an unknown
+`v` is refused, and a line is at most 64 KiB.
+"""
+
+import json
+
+from botdeck.errors import ProtocolError
+from botdeck.models import Event
+from botdeck.protocol.codec import parse_time
+
+SCHEMA_VERSION = 1
+MAX_LINE_BYTES = 1 << 16
+
+# The events that the deck counts; any other name is stored as it is.
+BOT_STARTED = "bot.started"
+MESSAGE_RECEIVED = "message.received"
+MESSAGE_SENT = "message.sent"
+COMMAND_STARTED = "command.started"
+COMMAND_FINISHED = "command.finished"
+COMMAND_UNKNOWN = "command.unknown"
+USER_SEEN = "user.seen"
+ERROR = "error"
+LOG = "log"
+TELEMETRY_DROPPED = "telemetry.dropped"
+TELEMETRY_DAMAGED = "telemetry.damaged"
+"""Written by the deck in place of a line that cannot be parsed; `line` holds its beginning."""
+
+
+def parse_event(line: bytes) -> Event:
+    """Raises ProtocolError when the line is not an event of this schema."""
+    if len(line) > MAX_LINE_BYTES:
+        raise ProtocolError(f"An event line is at most {MAX_LINE_BYTES} bytes; this one has {len(line)}.")
+    try:
+        value = json.loads(line)
+        if not isinstance(value, dict):
+            raise ProtocolError("An event line should be a JSON object.")
+        version, event, run, seq = value.pop("v"), value.pop("event"), value.pop("run"), value.pop("seq", None)
+        time = parse_time(value.pop("time"))
+    except KeyError as missing:
+        raise ProtocolError(f"An event line lacks {missing}.") from None
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ProtocolError(f"An event line cannot be read: {error}.") from None
+    if version != SCHEMA_VERSION or isinstance(version, bool):
+        raise ProtocolError(f"Event schema {version!r} is not known; this Botdeck reads version {SCHEMA_VERSION}.")
+    if not isinstance(event, str) or not isinstance(run, str) or not isinstance(seq, int | None):
+        raise ProtocolError("In an event line, event and run should be strings and seq a whole number.")
+    return Event(event=event, time=time, run=run, seq=seq, fields=value)

@@ -1,0 +1,214 @@
+"""Frames between a runner and a deck, over one WebSocket that the runner dials (`/api/runner/link`).
+
+    runner                                        deck
+    Hello            ───────────────────────────►
+                     ◄───────────────────────────  Welcome (what to resume from)
+    Fleet            ───────────────────────────►  every bot the runner keeps, in order, with its status
+    RunReport        ───────────────────────────►  for each run directory it still has
+                     ◄───────────────────────────  RunStored
+    Data             ───────────────────────────►  (stream, offset, bytes)
+                     ◄───────────────────────────  Ack (stream, offset committed)
+    StatusReport     ───────────────────────────►  at each change
+                     ◄───────────────────────────  Order (id, bot, action, operator)
+    OrderResult      ───────────────────────────►
+
+Text frames are JSON objects with a `type`; a binary frame is always Data: one JSON line of head, then the bytes.
+The deck owns the offsets: it applies Data only when the offset equals its cursor, in the transaction that moves the
+cursor, and answers any other with the cursor, from which the runner goes on. docs/protocol.md tells the same in prose.
+"""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from botdeck.errors import ProtocolError
+from botdeck.models import Action, Bot, BotStatus, Run
+from botdeck.protocol.codec import from_json, to_json
+
+__all__ = [
+    "MAX_DATA_BYTES",
+    "MAX_FRAME_BYTES",
+    "PROTOCOL_VERSION",
+    "Ack",
+    "Data",
+    "Fleet",
+    "Frame",
+    "Hello",
+    "Member",
+    "Order",
+    "OrderResult",
+    "RunReport",
+    "RunStored",
+    "StatusReport",
+    "Welcome",
+    "decode",
+    "decode_data",
+    "encode",
+    "encode_data",
+    "stream_name",
+]
+
+PROTOCOL_VERSION = 1
+MAX_DATA_BYTES = 1 << 18
+"""Payload of one Data frame. A quarter of a mebibyte keeps the deck's transactions short and costs no throughput."""
+MAX_FRAME_BYTES = 1 << 20
+"""Either side closes the connection on a larger frame."""
+
+
+def stream_name(bot: str, run: str, kind: str) -> str:
+    """`BOT/RUN/out` (output, any bytes) or `BOT/RUN/events` (whole lines of JSON)."""
+    return f"{bot}/{run}/{kind}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello:
+    """Runner: first frame. `now` lets the deck see how far the two clocks are apart."""
+
+    version: int
+    runner: str
+    host: str
+    now: datetime
+    botdeck_version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Welcome:
+    """Deck: the committed offset of every stream that is not over; a stream not named starts at 0."""
+
+    version: int
+    cursors: dict[str, int]
+    botdeck_version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One bot of a fleet and what it is doing."""
+
+    bot: Bot
+    status: BotStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """Runner: all its bots, in the order of its configuration; bots it does not name are no longer its own."""
+
+    members: list[Member]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusReport:
+    """Runner: what one bot does now."""
+
+    status: BotStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """Runner: a run began or ended. Sent again after each reconnection until the end is stored: an upsert by id."""
+
+    run: Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStored:
+    """Deck: the report is committed; `ended` says whether it held the end."""
+
+    run: str
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Deck: an operator's action. `operator` is a name for the record, such as `ann` or `cli:root`."""
+
+    id: int
+    bot: str
+    action: Action
+    operator: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderResult:
+    """Runner: the order was taken (`error` is null) or refused, in words. It does not say that it is done."""
+
+    id: int
+    error: str | None = None
+    status: BotStatus | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ack:
+    """Deck: committed up to `offset`. The runner may give the space back and goes on from there."""
+
+    stream: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """Runner: bytes of a stream from `offset`. `time` is when the runner saw them appear; `final` says that the run is
+    over and that these bytes reach the end of the file, so that an unfinished last line counts as a line."""
+
+    stream: str
+    offset: int
+    time: datetime
+    final: bool = False
+    payload: bytes = field(default=b"", repr=False)
+
+
+Frame = Hello | Welcome | Fleet | StatusReport | RunReport | RunStored | Order | OrderResult | Ack
+
+_KINDS: dict[str, type[Any]] = {
+    "hello": Hello,
+    "welcome": Welcome,
+    "fleet": Fleet,
+    "status": StatusReport,
+    "run": RunReport,
+    "run_stored": RunStored,
+    "order": Order,
+    "order_result": OrderResult,
+    "ack": Ack,
+}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+def encode(frame: Frame) -> str:
+    return json.dumps({"type": _NAMES[type(frame)], **to_json(frame)}, separators=(",", ":"))
+
+
+def decode(text: str) -> Frame:
+    """Raises ProtocolError, in words that can be shown, on anything that is not a frame."""
+    value = _object(text)
+    kind = _KINDS.get(str(value.get("type")))
+    if kind is None:
+        raise ProtocolError(f"There is no frame of type {value.get('type')!r}. Known: {', '.join(_KINDS)}.")
+    frame: Frame = from_json(kind, value)
+    return frame
+
+
+def encode_data(data: Data) -> bytes:
+    head = {"stream": data.stream, "offset": data.offset, "time": to_json(data.time), "final": data.final}
+    return json.dumps(head, separators=(",", ":")).encode() + b"\n" + data.payload
+
+
+def decode_data(frame: bytes) -> Data:
+    """Raises ProtocolError on anything that is not a Data frame."""
+    head, newline, payload = frame.partition(b"\n")
+    if not newline:
+        raise ProtocolError("A binary frame should begin with one line of JSON.")
+    value = {**_object(head), "payload": payload}
+    data = from_json(Data, value)
+    if data.offset < 0 or data.stream.count("/") != 2:
+        raise ProtocolError(f"Data of stream {data.stream!r} at offset {data.offset} cannot be.")
+    return data
+
+
+def _object(text: str | bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"A frame should be JSON: {error}.") from None
+    if not isinstance(value, dict):
+        raise ProtocolError(f"A frame should be a JSON object, not {value!r:.80}.")
+    return value

@@ -1,0 +1,286 @@
+"""`botdeck.toml`: what is read from it, and errors that name file, line and what was expected. docs/settings.md lists
+every key; there is none that this file does not know."""
+
+import os
+import re
+import shlex
+import tomllib
+import zoneinfo
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from botdeck.errors import ConfigError
+from botdeck.models import Restart
+
+CONFIG_NAME = "botdeck.toml"
+BOT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z")
+_BOT_KEYS = (
+    "command",
+    "cwd",
+    "description",
+    "env",
+    "env_file",
+    "user",
+    "restart",
+    "stop_timeout_s",
+    "autostart",
+    "instrument",
+)
+_DECK_KEYS = ("host", "port", "time_zone", "base_path", "public_url", "default_bot", "stats_interval_s")
+_TOP_KEYS = ("data_dir", "deck", "bots")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BotSettings:
+    """How one bot is run. Paths are absolute."""
+
+    name: str
+    command: tuple[str, ...]
+    cwd: Path
+    description: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    env_file: Path | None = None
+    user: str | None = None
+    restart: Restart = Restart.ALWAYS
+    stop_timeout_s: float = 10.0
+    autostart: bool = True
+    instrument: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeckSettings:
+    host: str = "127.0.0.1"
+    port: int = 8765
+    time_zone: str = "UTC"
+    base_path: str = "/"
+    """Begins and ends with a slash."""
+    public_url: str | None = None
+    default_bot: str | None = None
+    stats_interval_s: float = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    path: Path
+    data_dir: Path
+    deck: DeckSettings
+    bots: tuple[BotSettings, ...]
+
+    def bot(self, name: str) -> BotSettings | None:
+        return next((bot for bot in self.bots if bot.name == name), None)
+
+
+def find_config(start: Path) -> Path:
+    """`botdeck.toml` in `start` or the nearest folder above it. Raises ConfigError."""
+    for folder in (start, *start.parents):
+        if (folder / CONFIG_NAME).is_file():
+            return folder / CONFIG_NAME
+    raise ConfigError(
+        f"There is no {CONFIG_NAME} in {start} or above it. Write one with a [bots.NAME] table, or say --config FILE."
+    )
+
+
+def load_settings(path: Path) -> Settings:
+    """Raises ConfigError with `FILE:LINE: what is wrong, what was expected`."""
+    path = path.absolute()
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}.") from None
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        at = line[1] if line else str(max(1, text.count("\n") + 1))
+        raise ConfigError(f"{path}:{at}: this is not TOML: {error}.") from None
+    return _Reader(path, text).settings(document)
+
+
+def parse_env_file(path: Path) -> dict[str, str]:
+    """`NAME=value` lines; `#` begins a comment line, quotes around a value are taken off. Raises ConfigError."""
+    values: dict[str, str] = {}
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: the env_file cannot be read: {error}.") from None
+    for number, raw in enumerate(lines, 1):
+        line = raw.strip().removeprefix("export ")
+        if not line or line.startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        if not equals or not name.strip():
+            raise ConfigError(f"{path}:{number}: expected NAME=value.")
+        value = value.strip()
+        if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
+            value = value[1:-1]
+        values[name.strip()] = value
+    return values
+
+
+class _Reader:
+    """Turns the parsed document into settings, remembering where each key stands for the error's sake."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path = path
+        self.lines = _key_lines(text)
+
+    def settings(self, document: dict[str, Any]) -> Settings:
+        self._only(document, _TOP_KEYS, ())
+        bots = self._table(document, "bots", ())
+        deck = self._deck(self._table(document, "deck", ()), bots)
+        data_dir = self._folder(document, "data_dir", (), self.path.parent / ".botdeck")
+        return Settings(
+            path=self.path,
+            data_dir=data_dir,
+            deck=deck,
+            bots=tuple(self._bot(name, bots) for name in bots),
+        )
+
+    def _deck(self, table: dict[str, Any], bots: dict[str, Any]) -> DeckSettings:
+        where = ("deck",)
+        self._only(table, _DECK_KEYS, where)
+        zone = self._text(table, "time_zone", where, DeckSettings.time_zone)
+        try:
+            zoneinfo.ZoneInfo(zone)
+        except (KeyError, ValueError, OSError):
+            self._fail((*where, "time_zone"), f"there is no time zone {zone!r}; expected a name like Europe/Vienna")
+        port = self._number(table, "port", where, DeckSettings.port)
+        if port != int(port) or not 0 <= port <= 65535:
+            self._fail((*where, "port"), f"port should be a whole number from 0 to 65535, not {port:g}")
+        default_bot = self._text(table, "default_bot", where, None)
+        if default_bot is not None and default_bot not in bots:
+            self._fail((*where, "default_bot"), f"there is no [bots.{default_bot}]; bots are: {', '.join(bots)}")
+        base_path = self._text(table, "base_path", where, DeckSettings.base_path)
+        if not re.fullmatch(r"/([A-Za-z0-9_.~-]+/)*([A-Za-z0-9_.~-]+)?", base_path):
+            self._fail((*where, "base_path"), f"base_path should look like /botdeck/, not {base_path!r}")
+        return DeckSettings(
+            host=self._text(table, "host", where, DeckSettings.host),
+            port=int(port),
+            time_zone=zone,
+            base_path=base_path if base_path.endswith("/") else base_path + "/",
+            public_url=self._text(table, "public_url", where, None),
+            default_bot=default_bot,
+            stats_interval_s=self._number(table, "stats_interval_s", where, DeckSettings.stats_interval_s, least=0.1),
+        )
+
+    def _bot(self, name: str, bots: dict[str, Any]) -> BotSettings:
+        where = ("bots", name)
+        if not BOT_NAME.match(name):
+            self._fail(where, f"a bot's name is letters, digits, '_', '-' and '.', at most 63, not {name!r}")
+        table = self._table(bots, name, ("bots",))
+        self._only(table, _BOT_KEYS, where)
+        cwd = self._folder(table, "cwd", where, self.path.parent)
+        restart = self._text(table, "restart", where, Restart.ALWAYS.value)
+        if restart not in list(Restart):
+            self._fail(
+                (*where, "restart"), f"restart should be {' or '.join(map(repr, map(str, Restart)))}, not {restart!r}"
+            )
+        env_file = self._text(table, "env_file", where, None)
+        return BotSettings(
+            name=name,
+            command=self._command(table, where),
+            cwd=cwd,
+            description=self._text(table, "description", where, ""),
+            env=self._env(table, where),
+            env_file=None if env_file is None else (self.path.parent / Path(env_file).expanduser()),
+            user=self._text(table, "user", where, None),
+            restart=Restart(restart),
+            stop_timeout_s=self._number(table, "stop_timeout_s", where, BotSettings.stop_timeout_s, least=0),
+            autostart=self._flag(table, "autostart", where, default=True),
+            instrument=self._flag(table, "instrument", where, default=True),
+        )
+
+    def _command(self, table: dict[str, Any], where: tuple[str, ...]) -> tuple[str, ...]:
+        command = table.get("command")
+        if isinstance(command, str):
+            try:
+                command = shlex.split(command)
+            except ValueError as error:
+                self._fail((*where, "command"), f"command cannot be split into words: {error}")
+        if not isinstance(command, list) or not command or not all(isinstance(word, str) for word in command):
+            self._fail(
+                (*where, "command") if "command" in table else where,
+                'command is needed: a list of strings, like ["python", "bot.py"], or one string',
+            )
+        if not command[0] or any("\0" in word for word in command):
+            self._fail((*where, "command"), "the words of command should not be empty or hold NUL characters")
+        return tuple(command)
+
+    def _env(self, table: dict[str, Any], where: tuple[str, ...]) -> dict[str, str]:
+        env = self._table(table, "env", where)
+        for name, value in env.items():
+            if not isinstance(value, str) or "\0" in value or "=" in name:
+                self._fail((*where, "env", name), f"env.{name} should be a string; quote it")
+        return env
+
+    def _only(self, table: dict[str, Any], known: tuple[str, ...], where: tuple[str, ...]) -> None:
+        for key in table:
+            if key not in known:
+                self._fail((*where, key), f"there is no setting {key!r} here; expected one of {', '.join(known)}")
+
+    def _table(self, table: dict[str, Any], key: str, where: tuple[str, ...]) -> dict[str, Any]:
+        value = table.get(key, {})
+        if not isinstance(value, dict):
+            self._fail((*where, key), f"{key} should be a table, not {value!r}")
+        return value
+
+    def _text(self, table: dict[str, Any], key: str, where: tuple[str, ...], default: Any) -> Any:
+        value = table.get(key, default)
+        if key in table and (not isinstance(value, str) or "\0" in value):
+            self._fail((*where, key), f"{key} should be a string, not {value!r}")
+        return value
+
+    def _number(
+        self, table: dict[str, Any], key: str, where: tuple[str, ...], default: float, *, least: float | None = None
+    ) -> float:
+        value = table.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self._fail((*where, key), f"{key} should be a number, not {value!r}")
+        if least is not None and not value >= least:
+            self._fail((*where, key), f"{key} should be at least {least:g}, not {value!r}")
+        return float(value)
+
+    def _flag(self, table: dict[str, Any], key: str, where: tuple[str, ...], *, default: bool) -> bool:
+        value = table.get(key, default)
+        if not isinstance(value, bool):
+            self._fail((*where, key), f"{key} should be true or false, not {value!r}")
+        return value
+
+    def _folder(self, table: dict[str, Any], key: str, where: tuple[str, ...], default: Path) -> Path:
+        value = self._text(table, key, where, None)
+        if value is None:
+            return default
+        return Path(os.path.normpath(self.path.parent / Path(value).expanduser()))
+
+    def _fail(self, where: tuple[str, ...], problem: str) -> NoReturn:
+        line = next((self.lines[where[:n]] for n in range(len(where), 0, -1) if where[:n] in self.lines), 1)
+        raise ConfigError(f"{self.path}:{line}: {'.'.join(where)}: {problem}.")
+
+
+_HEADER = re.compile(r"\s*\[{1,2}\s*([^\]#]+?)\s*\]{1,2}\s*(#.*)?\Z")
+_KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_PART = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
+
+
+def _key_lines(text: str) -> dict[tuple[str, ...], int]:
+    """Line of each key. tomllib does not tell; keys inside inline tables and multi-line strings are not found, and
+    the error then names the line of what holds them."""
+    lines: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.match(line):
+            table = _parts(header[1])
+            lines.setdefault(table, number)
+        elif key := _KEY.match(line):
+            path = (*table, *_parts(key[1]))
+            for depth in range(len(table) + 1, len(path) + 1):
+                lines.setdefault(path[:depth], number)
+    return lines
+
+
+def _parts(dotted: str) -> tuple[str, ...]:
+    return tuple(part.strip("\"'") for part in _PART.findall(dotted))
