@@ -38,6 +38,10 @@ class NewerDatabase(StorageError):
     """The database was written by a newer Botdeck than this one."""
 
 
+class StorageConflict(StorageError):
+    """Somebody else changed the document first."""
+
+
 class SignInFailed(BotdeckError):
     """Name or password is wrong, or a session or token is not valid."""
 

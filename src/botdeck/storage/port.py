@@ -1,0 +1,134 @@
+"""The storage port. An adapter is chosen by a URL and passes the contract suite in tests/contract/.
+
+All methods are coroutines and may be called concurrently. Every method raises StorageError (a sentence for the operator)
+when the database cannot do what was asked; nothing was changed then. "Durable" means that a crash of the machine does
+not undo it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from botdeck.models import Event, LogLine, Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """How far a stream has been applied. `carry` is the beginning of a line whose end has not come yet."""
+
+    offset: int = 0
+    carry: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What one Data frame holds, parsed: applied as a whole or not at all."""
+
+    stream: str
+    bot: str
+    run: str
+    offset: int
+    """Where the batch begins: it is applied only when the stream's cursor stands there."""
+    after: Cursor
+    """Where the cursor stands once it is applied."""
+    events: Sequence[Event] = ()
+    lines: Sequence[LogLine] = ()
+    """With id 0; the adapter gives the ids."""
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingested:
+    """What became of a batch."""
+
+    cursor: Cursor
+    """The cursor now, whether the batch was applied or not."""
+    applied: bool
+    lines: Sequence[LogLine] = ()
+    """The stored lines with their ids, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Counts of one bot over [since, until), users over all time."""
+
+    total_users: int
+    messages_received: int
+    messages_sent: int
+    active_commands: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A small record of the deck's own: an operator, a session, a bot. `version` grows with every change."""
+
+    id: str
+    body: dict[str, Any] = field(default_factory=dict)
+    version: int = 0
+
+
+class Storage(Protocol):
+    async def open(self) -> None:
+        """Connect and bring the schema up to date. Raises NewerDatabase when a newer Botdeck wrote it. Idempotent."""
+
+    async def close(self) -> None:
+        """Finish what was begun and let go. Idempotent."""
+
+    async def health(self) -> None:
+        """Read and write something trivial. Raises StorageError, in words, when that is not possible."""
+
+    async def cursor(self, stream: str) -> Cursor:
+        """The stream's cursor; a new one when nothing of it was applied."""
+
+    async def offsets(self, bots: Sequence[str]) -> dict[str, int]:
+        """Offsets of all streams of these bots that are not over."""
+
+    async def ingest(self, batch: Batch) -> Ingested:
+        """Apply a batch and move the cursor, in one durable transaction; return when that is committed.
+
+        When the cursor does not stand at `batch.offset` nothing is applied and `applied` is False. Applying means:
+        every event and line is stored; a message.received from a person (`user.bot` not true) adds one to the count of
+        its 15-minute bucket of UTC, by the event's time, unless (chat.platform, chat.channel.id, chat.message.id) was
+        counted before (events without a message id always count); message.sent adds to the other count;
+        command.started opens an active command (bot, run, `id`), command.finished closes it; every `user.id` with
+        `user.bot` not true is a user of the bot, with first and last time, count of messages and latest `user.name`.
+        """
+
+    async def totals(self, bot: str, since: datetime, until: datetime, now: datetime) -> Totals:
+        """The figures of the dashboard. Active are commands younger than 15 minutes at `now` whose run has not ended.
+        Costs the same with a million events as with none."""
+
+    async def logs(
+        self, bot: str, *, before: int | None = None, after: int | None = None, limit: int = 200
+    ) -> tuple[list[LogLine], bool]:
+        """At most `limit` lines, oldest first, and whether there are more on the far side. `before`: the newest lines
+        with a smaller id; `after`: the oldest lines with a larger id; neither: the newest lines."""
+
+    async def put_run(self, run: Run) -> None:
+        """Insert or replace by (bot, id), durably; an end once stored is never unset. A run with an end closes its
+        active commands."""
+
+    async def runs(self, bot: str, limit: int = 50) -> list[Run]:
+        """Newest first."""
+
+    async def finish_stream(self, stream: str) -> None:
+        """The stream is over and will not be offered again; its cursor may be forgotten when nothing can resend it."""
+
+    async def put_document(self, kind: str, document: Document) -> Document:
+        """Store `body` when the stored version equals `document.version` (0: there is none yet), durably. Returns the
+        document with its new version. Raises StorageConflict when the version differs."""
+
+    async def document(self, kind: str, id: str) -> Document | None: ...
+
+    async def documents(self, kind: str) -> list[Document]:
+        """All of a kind, by id."""
+
+    async def delete_document(self, kind: str, id: str) -> None:
+        """No error when it is not there."""
+
+    async def append_record(self, kind: str, at: datetime, body: dict[str, Any]) -> None:
+        """Add to an append-only list (the audit), durably."""
+
+    async def records(self, kind: str, limit: int = 100) -> list[tuple[datetime, dict[str, Any]]]:
+        """Newest first."""
