@@ -1,6 +1,6 @@
 """The storage port. An adapter is chosen by a URL and passes the contract suite in tests/contract/.
 
-All methods are coroutines and may be called concurrently. Every method raises StorageError (a sentence for the operator)
+All methods are coroutines and may be called concurrently. Each raises StorageError (a sentence for the operator)
 when the database cannot do what was asked; nothing was changed then. "Durable" means that a crash of the machine does
 not undo it.
 """
@@ -119,12 +119,12 @@ class Storage(Protocol):
         """Store `body` when the stored version equals `document.version` (0: there is none yet), durably. Returns the
         document with its new version. Raises StorageConflict when the version differs."""
 
-    async def document(self, kind: str, id: str) -> Document | None: ...
+    async def document(self, kind: str, key: str) -> Document | None: ...
 
     async def documents(self, kind: str) -> list[Document]:
         """All of a kind, by id."""
 
-    async def delete_document(self, kind: str, id: str) -> None:
+    async def delete_document(self, kind: str, key: str) -> None:
         """No error when it is not there."""
 
     async def append_record(self, kind: str, at: datetime, body: dict[str, Any]) -> None:
