@@ -1,0 +1,3 @@
+from botdeck.cli import main
+
+main()

@@ -1,0 +1,116 @@
+"""The CLI's way to the deck: its REST interface and live channel, with the token that the deck left for this host."""
+
+import getpass
+import http.client
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, urljoin
+
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.sync.client import connect
+
+from botdeck.errors import BotdeckError
+from botdeck.models import Action, ActionResult, BotList, BotStatus, DashboardStats, LogLine, LogPage
+from botdeck.protocol.codec import from_json
+from botdeck.settings import Settings
+
+TIMEOUT_S = 20.0
+
+
+class DeckAway(BotdeckError):
+    """No deck answers for this data directory."""
+
+
+class DeckRefused(BotdeckError):
+    """The deck answered with an error; the message is its own."""
+
+
+class DeckClient:
+    """Talks to the deck of one configuration. Every method raises DeckAway or DeckRefused."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._data_dir = settings.data_dir
+        try:
+            self.url: str = json.loads((self._data_dir / "deck.json").read_text())["url"]
+            self._token = (self._data_dir / "cli-token").read_text().strip()
+        except PermissionError as error:
+            raise DeckAway(
+                f"{error.filename} may not be read by you; run this as the user that ran `botdeck up`."
+            ) from None
+        except (OSError, ValueError, KeyError):
+            raise DeckAway(f"No deck runs for {settings.path}. Start one with: botdeck up") from None
+
+    def bots(self) -> BotList:
+        return from_json(BotList, self._call("GET", "api/bots"))
+
+    def status(self, bot: str) -> BotStatus:
+        return from_json(BotStatus, self._call("GET", f"api/bots/{quote(bot, safe='')}"))
+
+    def stats(self, bot: str) -> DashboardStats:
+        return from_json(DashboardStats, self._call("GET", f"api/bots/{quote(bot, safe='')}/stats"))
+
+    def act(self, bot: str, action: Action) -> ActionResult:
+        return from_json(ActionResult, self._call("POST", f"api/bots/{quote(bot, safe='')}/{action.value}"))
+
+    def logs(self, bot: str, *, limit: int, after: int | None = None) -> LogPage:
+        query = f"?limit={limit}" + (f"&after={after}" if after is not None else "")
+        return from_json(LogPage, self._call("GET", f"api/bots/{quote(bot, safe='')}/logs{query}"))
+
+    def follow(self, bot: str) -> Iterator[list[LogLine]]:
+        """New lines as they come: first an empty list once the deck listens, so that the caller can fetch what came
+        before. Ends when the deck goes away."""
+        address = urljoin(self.url, "ws/cli").replace("http", "ws", 1)
+        try:
+            with connect(address, additional_headers=self._headers(), compression=None, max_size=None) as socket:
+                socket.send(json.dumps({"type": "subscribe", "bot": bot}))
+                for text in socket:
+                    message = json.loads(text)
+                    if message["type"] == "snapshot" and (message["data"]["stats"] or {}).get("bot") == bot:
+                        yield []
+                    elif message["type"] == "log" and message["data"]["bot"] == bot:
+                        yield [from_json(LogLine, line) for line in message["data"]["lines"]]
+        except (OSError, ConnectionClosed, InvalidHandshake):
+            return
+
+    def healthy(self) -> bool:
+        try:
+            self._call("GET", "health")
+        except BotdeckError:
+            return False
+        return True
+
+    def setup_needed(self) -> bool:
+        return bool(self._call("GET", "api/setup")["needed"])
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}", "X-Botdeck-User": _user_name()}
+
+    def _call(self, method: str, path: str) -> Any:
+        request = urllib.request.Request(urljoin(self.url, path), method=method, headers=self._headers())  # noqa: S310
+        request.add_header("Content-Type", "application/json")
+        if method == "POST":
+            request.data = b"{}"
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310  (the deck's own address)
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise DeckRefused(_sentence(error)) from None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise DeckAway(f"The deck at {self.url} does not answer ({error}). Is it up? Try: botdeck up") from None
+
+
+def _sentence(error: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.load(error)["detail"])
+    except (ValueError, KeyError, TypeError, OSError):
+        return f"The deck answered {error.code} {error.reason}."
+
+
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a uid without a name, as in many containers
+        return "unknown"

@@ -1,0 +1,321 @@
+"""The verbs. Exit codes: 0 done, 1 refused or failed, 2 wrong usage or configuration."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from botdeck import __version__
+from botdeck.cli.client import DeckAway, DeckClient, DeckRefused
+from botdeck.cli.durations import hours_minutes
+from botdeck.cli.stack import Stack, StackFailed, deck_url, up_pid
+from botdeck.errors import BotdeckError, ConfigError
+from botdeck.lifecycle import ALIVE
+from botdeck.models import Action, BotStatus, LogLine, State
+from botdeck.protocol.codec import to_json
+from botdeck.settings import Settings, find_config, load_settings
+
+app = typer.Typer(
+    help="Runs chat bots and tells the truth about them, live.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="botdeck.toml to use; default: the nearest one, upwards from here."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
+Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Bots, or 'all'.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Return when the order is taken, not when it is done.")]
+
+_COLOURS = {
+    State.RUNNING: "green",
+    State.FAILED: "red",
+    State.UNHEALTHY: "yellow",
+    State.BACKOFF: "yellow",
+    State.STARTING: "blue",
+    State.STOPPING: "blue",
+}
+_ENDED = frozenset({State.STOPPED, State.EXITED, State.FAILED, State.UNKNOWN})
+_BEGUN = frozenset({State.RUNNING, State.UNHEALTHY, State.BACKOFF, State.EXITED, State.FAILED, State.UNKNOWN})
+_SETTLED = {Action.START: _BEGUN, Action.RESTART: _BEGUN, Action.STOP: _ENDED, Action.KILL: _ENDED}
+"""States in which an order is over, for better or worse."""
+
+
+@app.command()
+def up(
+    config: Config = None,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it is up.")] = False,
+) -> None:
+    """Start a deck and a runner on this machine; Ctrl-C ends both and stops the bots."""
+    settings = _settings(config)
+    if detach:
+        _up_detached(settings)
+        return
+    try:
+        with Stack(settings) as stack:
+            stack.run(lambda url: _say_up(settings, url))
+    except StackFailed as failure:
+        raise typer.Exit(failure.code) from None
+    except BotdeckError as error:
+        _fail(error)
+
+
+@app.command()
+def down(
+    config: Config = None,
+    keep_bots: Annotated[bool, typer.Option("--keep-bots", help="Leave the bots running for the next `up`.")] = False,
+) -> None:
+    """End what `up` started: stop the bots, then the runner and the deck."""
+    settings = _settings(config)
+    pid = up_pid(settings.data_dir)
+    if pid is None:
+        out.print("Botdeck is not up here.")
+        return
+    os.kill(pid, signal.SIGUSR1 if keep_bots else signal.SIGINT)
+    patience_s = 30 + max((bot.stop_timeout_s for bot in settings.bots), default=0)
+    deadline = time.monotonic() + patience_s
+    while up_pid(settings.data_dir) == pid:
+        if time.monotonic() > deadline:
+            _fail(BotdeckError(f"Botdeck (pid {pid}) did not end within {patience_s:g} s."))
+        time.sleep(0.05)
+    out.print("Botdeck is down; the bots go on." if keep_bots else "Botdeck is down.")
+
+
+@app.command()
+def ps(config: Config = None, as_json: Json = False) -> None:
+    """Show every bot: state, uptime, restarts, figures of today."""
+    client = _client(config)
+    try:
+        bots = client.bots().bots
+        stats = {bot.bot: client.stats(bot.bot) for bot in bots}
+    except BotdeckError as error:
+        _fail(error)
+    if as_json:
+        rows = [to_json(bot) | {"stats": to_json(stats[bot.bot])} for bot in bots]
+        print(json.dumps(rows, indent=2))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("NAME", "STATE", "UPTIME", "RESTARTS", "PID", "USERS", "TODAY", "ACTIVE", "WHY"):
+        table.add_column(heading, overflow="fold" if heading == "WHY" else "ellipsis")
+    for bot in bots:
+        figures = stats[bot.bot]
+        table.add_row(
+            bot.bot,
+            Text(bot.state.value, style=_COLOURS.get(bot.state, "")),
+            hours_minutes(bot.uptime_s),
+            str(bot.restarts),
+            str(bot.pid or "-"),
+            str(figures.total_users),
+            str(figures.messages_today),
+            str(figures.active_commands),
+            Text(bot.reason),
+        )
+    out.print(table if bots else f"No bots yet. Add a [bots.NAME] table to {_settings(config).path}.")
+
+
+@app.command()
+def start(names: Names, config: Config = None, as_json: Json = False, no_wait: NoWait = False) -> None:
+    """Start bots."""
+    _act(Action.START, names, config, as_json, no_wait)
+
+
+@app.command()
+def stop(names: Names, config: Config = None, as_json: Json = False, no_wait: NoWait = False) -> None:
+    """Stop bots: ask, wait the bot's stop_timeout_s, then kill."""
+    _act(Action.STOP, names, config, as_json, no_wait)
+
+
+@app.command()
+def restart(names: Names, config: Config = None, as_json: Json = False, no_wait: NoWait = False) -> None:
+    """Stop bots and start them again."""
+    _act(Action.RESTART, names, config, as_json, no_wait)
+
+
+@app.command()
+def kill(names: Names, config: Config = None, as_json: Json = False, no_wait: NoWait = False) -> None:
+    """End bots at once, with everything they started."""
+    _act(Action.KILL, names, config, as_json, no_wait)
+
+
+@app.command()
+def logs(
+    name: Annotated[str | None, typer.Argument(help="Bot; default: the default bot.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, max=1000, help="How many lines to begin with.")] = 100,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a bot wrote."""
+    client = _client(config)
+    try:
+        bot = name or client.bots().default_bot
+        if bot is None:
+            _fail(BotdeckError("There is no bot yet."))
+        last = _print_lines(client.logs(bot, limit=lines).lines, as_json)
+        while follow:
+            last = _follow(client, bot, last, as_json)
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+    except BotdeckError as error:
+        _fail(error)
+
+
+@app.command()
+def deck(config: Config = None) -> None:
+    """Run a deck alone, in the foreground."""
+    _become("botdeck.deck", config)
+
+
+@app.command()
+def runner(config: Config = None) -> None:
+    """Run a runner alone, in the foreground. SIGTERM leaves its bots running, SIGINT stops them."""
+    _become("botdeck.runner", config)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    out.print(__version__)
+
+
+def _settings(config: Path | None) -> Settings:
+    try:
+        return load_settings(config or find_config(Path.cwd()))
+    except ConfigError as error:
+        err.print(Text(f"botdeck: {error}"), soft_wrap=True)
+        raise typer.Exit(2) from None
+
+
+def _client(config: Path | None) -> DeckClient:
+    try:
+        return DeckClient(_settings(config))
+    except DeckAway as error:
+        _fail(error)
+
+
+def _fail(error: BotdeckError) -> NoReturn:
+    err.print(Text(f"botdeck: {error}"), soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def _become(module: str, config: Path | None) -> None:
+    settings = _settings(config)
+    os.execv(sys.executable, [sys.executable, "-m", module, "--config", str(settings.path)])  # noqa: S606
+
+
+def _say_up(settings: Settings, url: str) -> None:
+    out.print(f"\nBotdeck is up at [bold]{url}[/bold]", soft_wrap=True)
+    try:
+        if DeckClient(settings).setup_needed():
+            code = (settings.data_dir / "setup-code").read_text().strip()
+            out.print(f"First visit: create your account there with the setup code [bold]{code}[/bold]", soft_wrap=True)
+    except (BotdeckError, OSError):
+        err.print(f"botdeck: the setup code could not be read from {settings.data_dir / 'setup-code'}")
+    out.print("Ctrl-C ends it.\n" if os.isatty(0) else "")
+
+
+def _up_detached(settings: Settings) -> None:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    log = settings.data_dir / "up.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "botdeck.cli", "up", "--config", str(settings.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    while process.poll() is None:
+        if up_pid(settings.data_dir) == process.pid and (url := deck_url(settings.data_dir)):
+            _say_up(settings, url)
+            return
+        time.sleep(0.05)
+    err.print(Text(log.read_text(errors="replace").strip()), soft_wrap=True)
+    raise typer.Exit(process.returncode if process.returncode > 0 else 1)
+
+
+def _act(action: Action, names: list[str], config: Path | None, as_json: bool, no_wait: bool) -> None:
+    client, failed, results = _client(config), False, []
+    try:
+        chosen = [bot.bot for bot in client.bots().bots] if names == ["all"] else names
+    except BotdeckError as error:
+        _fail(error)
+    for name in chosen:
+        try:
+            status = client.act(name, action).status
+            if not no_wait:
+                status = _settle(client, name, action, status)
+            ok = no_wait or (status.state in ALIVE) == (action in (Action.START, Action.RESTART))
+            results.append({"bot": name, "ok": ok, "status": to_json(status), "error": None})
+            if not as_json:
+                (out if ok else err).print(Text(_outcome(status)), soft_wrap=True)
+        except (DeckRefused, DeckAway) as error:
+            ok = False
+            results.append({"bot": name, "ok": ok, "status": None, "error": str(error)})
+            if not as_json:
+                err.print(Text(f"botdeck: {error}"), soft_wrap=True)
+        failed = failed or not ok
+    if as_json:
+        print(json.dumps(results, indent=2))
+    raise typer.Exit(1 if failed else 0)
+
+
+def _settle(client: DeckClient, name: str, action: Action, status: BotStatus) -> BotStatus:
+    """Wait for the order's end; the runner itself bounds a stop by the bot's stop_timeout_s."""
+    while status.state not in _SETTLED[action]:
+        time.sleep(0.1)
+        status = client.status(name)
+    return status
+
+
+def _outcome(status: BotStatus) -> str:
+    why = f": {status.reason}" if status.reason else ""
+    pid = f" (pid {status.pid})" if status.pid else ""
+    return f"{status.bot} is {status.state.value}{pid}{why}"
+
+
+def _follow(client: DeckClient, bot: str, last: int, as_json: bool) -> int:
+    for lines in client.follow(bot):
+        if not lines:
+            last = _catch_up(client, bot, last, as_json)
+        last = _print_lines([line for line in lines if line.id > last], as_json) or last
+    return last
+
+
+def _catch_up(client: DeckClient, bot: str, last: int, as_json: bool) -> int:
+    """Print what came between the lines shown and the moment the deck began to send new ones."""
+    while True:
+        page = client.logs(bot, limit=1000, after=last)
+        last = _print_lines(page.lines, as_json) or last
+        if not page.more:
+            return last
+
+
+def _print_lines(lines: list[LogLine], as_json: bool) -> int:
+    """Prints them and returns the id of the last one, 0 when there is none."""
+    for line in lines:
+        if as_json:
+            print(json.dumps(to_json(line)), flush=True)
+        else:
+            print(f"{line.time.astimezone():%H:%M:%S} {_printable(line.text)}", flush=True)
+    return lines[-1].id if lines else 0
+
+
+def _printable(text: str) -> str:
+    """Control characters made visible: what a chat user wrote must not drive the operator's terminal."""
+    return "".join(char if char.isprintable() or char == "\t" else f"\\x{ord(char):02x}" for char in text)

@@ -1,0 +1,208 @@
+"""`botdeck up`: a deck and a runner on this machine, kept running. It holds no bot: bots outlive it."""
+
+import ctypes
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from botdeck.cli.client import DeckClient
+from botdeck.errors import BotdeckError
+from botdeck.models import State
+from botdeck.settings import Settings
+
+PR_SET_PDEATHSIG = 1
+RETRY_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Delays before a program that died is started again; the last one repeats."""
+STEADY_AFTER_S = 60.0
+"""A program that lived this long starts again at once."""
+DECK_STOP_S = 10.0
+
+
+class AlreadyUp(BotdeckError):
+    """Somebody else's `botdeck up` holds this data directory."""
+
+
+class StackFailed(BotdeckError):
+    """A program ended before it worked; it said why itself. `code` is its exit code."""
+
+    def __init__(self, program: str, code: int) -> None:
+        self.code = code if code > 0 else 1
+        super().__init__(f"The {program} did not start; see the line above.")
+
+
+@dataclass
+class Program:
+    """One of the two programs and its present process."""
+
+    name: str
+    command: list[str]
+    process: subprocess.Popen[bytes] | None = None
+    worked: bool = False
+    """True once the stack was up with it; before that an end is final, after it, it is started again."""
+    failures: int = 0
+    started_at: float = 0.0
+    due_at: float = 0.0
+
+    def start(self, now: float) -> None:
+        # Sessions of their own: Ctrl-C in the terminal reaches `up` alone, which ends them in the right order.
+        self.process = subprocess.Popen(
+            self.command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_end_with_parent
+        )
+        self.started_at = now
+
+    def tend(self, now: float) -> None:
+        """Start it again when it is gone and the time has come. Raises StackFailed when it never worked."""
+        if self.process is None:
+            if now >= self.due_at:
+                self.start(now)
+            return
+        code = self.process.poll()
+        if code is None:
+            return
+        if not self.worked:
+            raise StackFailed(self.name, code)
+        if now - self.started_at >= STEADY_AFTER_S:
+            self.failures = 0
+        delay = RETRY_S[min(self.failures, len(RETRY_S) - 1)]
+        print(f"botdeck: the {self.name} ended (exit code {code}); starting it again in {delay:g} s", file=sys.stderr)
+        self.process, self.due_at, self.failures = None, now + delay, self.failures + 1
+
+    def signal(self, number: signal.Signals) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def wait(self, timeout_s: float | None) -> bool:
+        """True when it is gone."""
+        if self.process is None:
+            return True
+        try:
+            self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+
+@dataclass
+class Stack:
+    """Use: `with Stack(settings) as stack: stack.run(on_up)`."""
+
+    settings: Settings
+    deck: Program = field(init=False)
+    runner: Program = field(init=False)
+    _stop_signal: signal.Signals | None = None
+    _interrupts: int = 0
+
+    def __post_init__(self) -> None:
+        config = ["--config", str(self.settings.path)]
+        self.deck = Program("deck", [sys.executable, "-m", "botdeck.deck", *config])
+        self.runner = Program("runner", [sys.executable, "-m", "botdeck.runner", *config])
+
+    def __enter__(self) -> "Stack":
+        self._lock = take_lock(self.settings.data_dir)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+            signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+        os.close(self._lock)
+
+    def run(self, on_up: Callable[[str], None]) -> None:
+        """Start both, call `on_up(address)` when they work, and keep them until a signal comes.
+
+        Raises StackFailed when one of them cannot start.
+        """
+        # An address of a deck that was killed must not be taken for that of the new one.
+        (self.settings.data_dir / "deck.json").unlink(missing_ok=True)
+        announced = False
+        while self._stop_signal is None:
+            now = time.monotonic()
+            for program in (self.deck, self.runner):
+                program.tend(now)
+            if not announced and (url := self._address_when_up()):
+                self.deck.worked = self.runner.worked = announced = True
+                on_up(url)
+            time.sleep(0.05 if not announced else 0.2)
+
+    def _address_when_up(self) -> str | None:
+        """The deck's address once it answers and the runner has told it of every bot."""
+        url = deck_url(self.settings.data_dir)
+        if url is None:
+            return None
+        try:
+            known = {bot.bot: bot.state for bot in DeckClient(self.settings).bots().bots}
+        except BotdeckError:
+            return None
+        reported = all(known.get(bot.name, State.UNKNOWN) is not State.UNKNOWN for bot in self.settings.bots)
+        return url if reported else None
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        self._interrupts += 1
+        if self._stop_signal is None:
+            self._stop_signal = signal.Signals(number)
+        elif number == signal.SIGINT and self._interrupts == 2:
+            print("botdeck: leaving the bots as they are", file=sys.stderr)
+            self.runner.signal(signal.SIGTERM)
+
+    def _end(self) -> None:
+        if self._stop_signal is signal.SIGUSR1:
+            self.runner.signal(signal.SIGTERM)
+        else:
+            if self.runner.process is not None and self.runner.worked:
+                print("botdeck: stopping the bots (Ctrl-C again leaves them running)", file=sys.stderr)
+            self.runner.signal(signal.SIGINT)
+        # The deck stays until the runner is done, so that the last lines and ends of runs are stored.
+        self.runner.wait(None)
+        self.deck.signal(signal.SIGTERM)
+        if not self.deck.wait(DECK_STOP_S):
+            self.deck.signal(signal.SIGKILL)
+            self.deck.wait(None)
+
+
+def take_lock(data_dir: Path) -> int:
+    """The lock that one `botdeck up` holds for its life, with its pid inside. Raises AlreadyUp."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    fd = os.open(data_dir / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        at = deck_url(data_dir)
+        raise AlreadyUp(f"Botdeck is up here already (pid {up_pid(data_dir)}){f', at {at}' if at else ''}.") from None
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    return fd
+
+
+def up_pid(data_dir: Path) -> int | None:
+    """Pid of the `botdeck up` that holds the data directory, or None."""
+    try:
+        with (data_dir / "up.lock").open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(file.read())
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def deck_url(data_dir: Path) -> str | None:
+    """Where the deck says that it listens, or None."""
+    try:
+        return str(json.loads((data_dir / "deck.json").read_text())["url"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _end_with_parent() -> None:
+    # SIGTERM makes the runner leave its bots alone: after `up` was killed, the next one starts a runner that adopts them.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
