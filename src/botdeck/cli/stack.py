@@ -204,5 +204,5 @@ def deck_url(data_dir: Path) -> str | None:
 
 
 def _end_with_parent() -> None:
-    # SIGTERM makes the runner leave its bots alone: after `up` was killed, the next one starts a runner that adopts them.
+    # SIGTERM makes the runner leave its bots alone: after `up` was killed, the next one adopts them.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
