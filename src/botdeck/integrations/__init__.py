@@ -1,0 +1,74 @@
+"""One small file per bot library, and the tables that find them. Nothing here imports a bot library.
+
+An adapter is a module with `version()` and `instrument(bot)`. It wraps what the library calls on the bot object itself,
+and registers no listeners or error handlers where these change what the library does.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from botdeck.sdk.client import current, guard, report_own_error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import weakref
+    from types import ModuleType
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+ADAPTERS = {"irc": "botdeck.integrations.irc", "sopel": "botdeck.integrations.sopel"}
+"""A library's package, and its adapter."""
+
+LATE = {
+    "irc.bot": [("SingleServerIRCBot", "start")],
+    "irc.client": [("SimpleIRCClient", "start"), ("Reactor", "process_forever")],
+    "irc.client_aio": [("AioReactor", "process_forever")],
+    "sopel.bot": [("Sopel", "run")],
+}
+"""For bots that are not changed at all: in which module, the method of which class is called once, on a bot that is
+complete by then. `late.py` passes the bot through `instrument` there."""
+
+_lock = threading.Lock()
+_instrumented: weakref.WeakValueDictionary[int, object] | None = None
+
+
+def instrument(bot: T) -> T:
+    """Report what the bot does. Returns the bot; twice is the same as once; never raises; does nothing when Botdeck is
+    not configured, and says `telemetry.error` when the library is not known."""
+    client = current()
+    if client is None:
+        return bot
+    try:
+        if _first_time(bot):
+            library, adapter = _adapter(type(bot))
+            client.announce({"framework": library, "framework.version": guard(adapter.version)()})
+            adapter.instrument(bot)
+    except Exception as exc:
+        report_own_error("instrument", exc)
+    return bot
+
+
+def _first_time(bot: object) -> bool:
+    """By id, because a bot may not be hashable."""
+    import weakref
+
+    global _instrumented
+    with _lock:
+        if _instrumented is None:
+            _instrumented = weakref.WeakValueDictionary()
+        if _instrumented.get(id(bot)) is bot:
+            return False
+        _instrumented[id(bot)] = bot
+        return True
+
+
+def _adapter(kind: type) -> tuple[str, ModuleType]:
+    import importlib
+
+    for cls in kind.__mro__:
+        library = cls.__module__.partition(".")[0]
+        if library in ADAPTERS:
+            return library, importlib.import_module(ADAPTERS[library])
+    raise LookupError(f"Botdeck has no adapter for {kind.__module__}.{kind.__qualname__}.")

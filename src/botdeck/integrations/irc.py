@@ -1,0 +1,126 @@
+"""The `irc` library (PyPI irc): SimpleIRCClient, SingleServerIRCBot, their asyncio kin, or a bare Reactor.
+
+All that arrives passes through `reactor._handle_event`, once as the raw line and once or more as events, and all that
+is sent through `connection.send_raw`; both are wrapped on the objects. The library knows no commands. A message that
+begins like one (`!ping`) counts as a command for as long as the bot's handlers work on it, whether or not they know it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from botdeck.integrations import irc_chat
+from botdeck.sdk.client import emit, error, guard
+from botdeck.sdk.commands import Command, command
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_LINE = re.compile(r"(?:@(?P<tags>\S*) +)?:(?P<source>\S+) +PRIVMSG +(?P<target>\S+) +:?(?P<text>.*)", re.S)
+_COMMAND = re.compile(r"[!.~$]([A-Za-z][\w-]{0,31})")
+
+
+def version() -> str:
+    from importlib.metadata import version as version_of
+
+    return version_of("irc")
+
+
+def instrument(bot: Any) -> None:
+    reactor = getattr(bot, "reactor", bot)
+    if hasattr(reactor._handle_event, "__botdeck__"):
+        return  # a client and its reactor are one bot
+    _watch_events(reactor)
+    for connection in reactor.connections:
+        _watch_sending(connection)
+    make = reactor.server
+
+    def server(*args: Any, **kwargs: Any) -> Any:
+        connection = make(*args, **kwargs)
+        _watch_sending(connection)
+        return connection
+
+    reactor.server = server
+
+
+def _watch_events(reactor: Any) -> None:
+    handle = reactor._handle_event
+    ready: set[int] = set()
+
+    def handle_event(connection: Any, event: Any) -> Any:
+        observe(connection, event)
+        begun = begin(connection, event)
+        try:
+            result = handle(connection, event)
+        except BaseException as exc:
+            end(begun, event, exc)
+            raise
+        end(begun, event, None)
+        return result
+
+    @guard
+    def observe(connection: Any, event: Any) -> None:
+        if event.type == "all_raw_messages":
+            _received(connection, event.arguments[0])
+        elif event.type == "welcome":
+            ready.add(id(connection))
+            emit("gateway.ready", **{"chat.platform": "irc", "chat.server.id": _network(connection)})
+        elif event.type == "disconnect" and id(connection) in ready:
+            ready.discard(id(connection))
+            emit("gateway.disconnect", **{"chat.platform": "irc", "chat.server.id": _network(connection)})
+
+    begin, end = guard(_begin), guard(_end)
+    handle_event.__botdeck__ = True  # type: ignore[attr-defined]
+    reactor._handle_event = handle_event
+
+
+def _received(connection: Any, line: str) -> None:
+    message = _LINE.match(line)
+    if message is None:
+        return
+    nick = message["source"].partition("!")[0]
+    if nick.lower() == connection.get_nickname().lower():
+        return  # the server echoes
+    is_bot = "bot" in (message["tags"] or "").split(";")
+    irc_chat.received(_network(connection), nick, message["target"], message["text"], is_bot=is_bot)
+
+
+def _begin(connection: Any, event: Any) -> Command | None:
+    if event.type not in ("pubmsg", "privmsg"):
+        return None
+    name = _COMMAND.match(event.arguments[0])
+    if name is None:
+        return None
+    network, nick = _network(connection), event.source.nick
+    where = irc_chat.place(network, nick, event.target)
+    return command(name[1].lower(), user_id=irc_chat.user_id(network, nick), kind="prefix", **where).__enter__()
+
+
+def _end(begun: Command | None, event: Any, exc: BaseException | None) -> None:
+    if begun is not None:
+        begun.finish(exc)
+    elif isinstance(exc, Exception) and not hasattr(exc, "__botdeck_reported__"):
+        error(exc, where=f"on_{event.type}")
+
+
+def _watch_sending(connection: Any) -> None:
+    send = getattr(connection, "send_raw", None)
+    if send is None:  # a DCC connection
+        return
+
+    def send_raw(line: str) -> Any:
+        result = send(line)
+        told(line)
+        return result
+
+    @guard
+    def told(line: str) -> None:
+        if connection.is_connected():
+            irc_chat.sent(_network(connection), line)
+
+    connection.send_raw = send_raw
+
+
+def _network(connection: Any) -> str:
+    return str(getattr(connection.features, "network", None) or connection.server)

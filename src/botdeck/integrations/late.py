@@ -1,0 +1,79 @@
+"""Instruments bots whose files are not changed. `autoload/sitecustomize.py` calls `start` in each Python that the
+runner starts, before the bot's first line.
+
+A finder waits for the modules of LATE. When the bot imports one, it is loaded as ever, and then the late method of its
+class is wrapped. A Python that imports none of them (pip, a helper of the bot) is left as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from botdeck.integrations import LATE, instrument
+from botdeck.sdk.client import guard
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
+
+
+def start() -> None:
+    if not os.environ.get("BOTDECK_EVENTS"):
+        return
+    _buffer_output_by_line()
+    sys.meta_path.insert(0, _Finder())
+
+
+def _buffer_output_by_line() -> None:
+    """Output goes to a file, for which Python buffers 8 KiB: a bot that is killed would take its last lines with it."""
+    if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(line_buffering=True)
+
+
+class _Finder:
+    """Finds nothing itself: asks the finders after it, and has their loader tell when the module is complete."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name not in LATE:
+            return None
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(name, path, target)
+            if spec is not None:
+                _hook_when_loaded(spec)
+                return spec
+        return None
+
+
+def _hook_when_loaded(spec: ModuleSpec) -> None:
+    loader: Any = spec.loader
+    load = getattr(loader, "exec_module", None)
+    if load is None or not hasattr(loader, "__dict__"):
+        return
+
+    def exec_module(module: ModuleType) -> None:
+        vars(loader).pop("exec_module", None)  # the loader is as it was before the module's own code runs
+        load(module)
+        for class_name, method in LATE[spec.name]:
+            guard(_wrap)(getattr(module, class_name, None), method)
+
+    loader.exec_module = exec_module
+
+
+def _wrap(cls: Any, name: str) -> None:
+    method = getattr(cls, name, None)
+    if method is None:
+        return
+    import functools
+
+    @functools.wraps(method)
+    def late(self: Any, *args: Any, **kwargs: Any) -> Any:
+        instrument(self)
+        return method(self, *args, **kwargs)
+
+    setattr(cls, name, late)

@@ -1,0 +1,180 @@
+"""The bot's side of the event stream: stamps events, numbers them, and counts what could not be written."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol, TypeVar
+
+    F = TypeVar("F", bound=Callable[..., Any])
+
+    class Writer(Protocol):
+        def write(self, line: bytes) -> None: ...
+
+
+class Client:
+    """Writes the events of one process. Safe for threads and forks; no method raises.
+
+    `seq` starts at 1 in each process and grows with every try to write, so that a gap shows a loss. Lines of a forked
+    child carry its `process.pid`.
+    """
+
+    def __init__(self, writer: Writer, *, run: str, bot: str | None = None) -> None:
+        self._writer = writer
+        self._run = run
+        self._bot = bot
+        self._seq = 0
+        self._dropped = 0
+        self._started = False
+        self._child_pid: int | None = None
+        # Reentrant, because a signal handler may emit while its own thread is inside.
+        self._lock = threading.RLock()
+
+    def emit(self, event: str, attrs: dict[str, object]) -> None:
+        try:
+            self._announce({})
+            self._append(str(event), attrs)
+        except Exception:
+            self._dropped += 1
+
+    def announce(self, framework: dict[str, object]) -> None:
+        """`bot.started`, or `bot.instrumented` when events went before it."""
+        try:
+            if not self._announce(framework):
+                self._append("bot.instrumented", framework)
+        except Exception:
+            self._dropped += 1
+
+    def after_fork_in_child(self) -> None:
+        self._lock = threading.RLock()
+        self._seq = self._dropped = 0
+        self._child_pid = os.getpid()
+
+    def _announce(self, framework: dict[str, object]) -> bool:
+        with self._lock:
+            if self._started:
+                return False
+            self._started = True
+            from botdeck import __version__
+
+            about: dict[str, object] = {"service.name": self._bot} if self._bot else {}
+            about.update({"service.instance.id": self._run, "process.pid": os.getpid()}, **framework)
+            about.update({"telemetry.sdk.language": "python", "telemetry.sdk.version": __version__})
+            self._append("bot.started", about)
+        return True
+
+    def _append(self, event: str, attrs: dict[str, object]) -> None:
+        from botdeck.sdk import lines
+
+        if self._child_pid is not None:
+            attrs = {**attrs, "process.pid": self._child_pid}
+        body = lines.body_of(attrs)
+        with self._lock:
+            if self._dropped and self._write("telemetry.dropped", f'"count":{self._dropped}'):
+                self._dropped = 0
+            if self._dropped or not self._write(event, body):
+                self._dropped += 1
+
+    def _write(self, event: str, body: str) -> bool:
+        from botdeck.sdk import lines
+
+        self._seq += 1
+        try:
+            self._writer.write(lines.line(event, body, run=self._run, seq=self._seq, time_ns=time.time_ns()))
+        except OSError:
+            return False
+        return True
+
+
+_lock = threading.Lock()
+_client: Client | None = None
+_asked = False
+
+
+def current() -> Client | None:
+    """The process's client, from the environment as it is at the first use; None when there is nowhere to write."""
+    global _client, _asked
+    if not _asked:
+        with _lock:
+            if not _asked:
+                _client = _from_environment()
+                _asked = True
+    return _client
+
+
+def _from_environment() -> Client | None:
+    path = os.environ.get("BOTDECK_EVENTS")
+    if not path:
+        return None
+    from botdeck.sdk.writer import FileWriter
+
+    run = os.environ.get("BOTDECK_RUN") or os.urandom(8).hex()
+    return Client(FileWriter(path), run=run, bot=os.environ.get("BOTDECK_BOT"))
+
+
+def _after_fork_in_child() -> None:
+    global _lock
+    _lock = threading.Lock()
+    if _client is not None:
+        _client.after_fork_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def emit(event: str, /, **attrs: object) -> None:
+    """Append an event. Names with dots go in as `**{"user.id": "irc:libera/ann"}`. See docs/sdk.md for the events."""
+    client = current()
+    if client is not None:
+        client.emit(event, attrs)
+
+
+def error(exc: BaseException, *, where: str | None = None, **attrs: object) -> None:
+    """Report an exception that the bot handled; `where` says in a word or two what was being done."""
+    client = current()
+    if client is None:
+        return
+    from botdeck.sdk.lines import exception_fields
+
+    fields = exception_fields(exc)
+    mark_reported(exc)
+    client.emit("error", {**({} if where is None else {"where": where}), **fields, **attrs})
+
+
+def flush(timeout: float | None = None) -> bool:
+    """True when all that was emitted has left the process. An event is in the file when `emit` returns, so this is
+    true at once; call it before `exec` or a hard exit anyway, and the bot is right wherever its events go."""
+    return True
+
+
+def mark_reported(exc: BaseException) -> None:
+    """Remember on the exception that an event tells of it, so that its log line is not taken for a second error."""
+    try:
+        exc.__botdeck_reported__ = True  # type: ignore[attr-defined]
+    except Exception:  # a class with __slots__
+        return
+
+
+def guard(observer: F) -> F:
+    """An observer's own exception becomes `telemetry.error`; the bot never sees it."""
+
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return observer(*args, **kwargs)
+        except Exception as exc:
+            report_own_error(getattr(observer, "__qualname__", "observer"), exc)
+            return None
+
+    return guarded  # type: ignore[return-value]
+
+
+def report_own_error(where: str, exc: BaseException) -> None:
+    from botdeck.sdk.lines import exception_fields
+
+    emit("telemetry.error", where=where, **exception_fields(exc))
