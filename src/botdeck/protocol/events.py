@@ -5,6 +5,7 @@ Every line has `v`, `event`, `time`, `run` and (from our SDK) `seq`; the rest is
 """
 
 import json
+from typing import Any
 
 from botdeck.errors import ProtocolError
 from botdeck.models import Event
@@ -36,14 +37,29 @@ def parse_event(line: bytes) -> Event:
         value = json.loads(line)
         if not isinstance(value, dict):
             raise ProtocolError("An event line should be a JSON object.")
+        if b"\\u" in line:
+            value = _whole(value)
         version, event, run, seq = value.pop("v"), value.pop("event"), value.pop("run"), value.pop("seq", None)
         time = parse_time(value.pop("time"))
     except KeyError as missing:
         raise ProtocolError(f"An event line lacks {missing}.") from None
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise ProtocolError(f"An event line cannot be read: {error}.") from None
     if version != SCHEMA_VERSION or isinstance(version, bool):
         raise ProtocolError(f"Event schema {version!r} is not known; this Botdeck reads version {SCHEMA_VERSION}.")
     if not isinstance(event, str) or not isinstance(run, str) or not isinstance(seq, int | None):
         raise ProtocolError("In an event line, event and run should be strings and seq a whole number.")
+    if seq is not None and seq.bit_length() > 63:
+        raise ProtocolError("In an event line, seq should fit into 64 bits.")
     return Event(event=event, time=time, run=run, seq=seq, fields=value)
+
+
+def _whole(value: Any) -> Any:
+    """The same with U+FFFD for halves of characters: JSON's escapes can say them, UTF-8 (and so a database) cannot."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_whole(key): _whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return value

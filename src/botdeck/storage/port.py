@@ -7,7 +7,7 @@ not undo it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from botdeck.models import Event, LogLine, Run
@@ -68,6 +68,16 @@ class Document:
     version: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long and how much is kept. Counts, users and runs are kept for good."""
+
+    events_for: timedelta = timedelta(days=7)
+    events_per_bot: int = 1_000_000
+    lines_for: timedelta = timedelta(days=30)
+    lines_per_bot: int = 1_000_000
+
+
 class Storage(Protocol):
     async def open(self) -> None:
         """Connect and bring the schema up to date. Raises NewerDatabase when a newer Botdeck wrote it. Idempotent."""
@@ -105,6 +115,9 @@ class Storage(Protocol):
         """At most `limit` lines, oldest first, and whether there are more on the far side. `before`: the newest lines
         with a smaller id; `after`: the oldest lines with a larger id; neither: the newest lines."""
 
+    async def events(self, bot: str, *, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:
+        """At most `limit` events with an id larger than `after`, each with its id, in the order they were stored."""
+
     async def put_run(self, run: Run) -> None:
         """Insert or replace by (bot, id), durably; an end once stored is never unset. A run with an end closes its
         active commands."""
@@ -132,3 +145,9 @@ class Storage(Protocol):
 
     async def records(self, kind: str, limit: int = 100) -> list[tuple[datetime, dict[str, Any]]]:
         """Newest first."""
+
+    async def retain(self, policy: Retention, now: datetime, budget_ms: float = 200) -> bool:
+        """Remove events and lines that were received longer ago than `policy` says, and the oldest of those a bot has
+        too many of; counts do not change by it. Works in steps of at most 1000 rows, between which others get their
+        turn, and begins none once `budget_ms` is used up. True when nothing is left to remove. A message whose event
+        is gone by age may count again if it is reported once more."""
