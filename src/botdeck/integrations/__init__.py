@@ -41,8 +41,8 @@ def instrument(bot: T) -> T:
     if client is None:
         return bot
     try:
+        library, adapter = _adapter(type(bot))
         if _first_time(bot):
-            library, adapter = _adapter(type(bot))
             client.announce({"framework": library, "framework.version": guard(adapter.version)()})
             adapter.instrument(bot)
     except Exception as exc:

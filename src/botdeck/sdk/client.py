@@ -107,6 +107,12 @@ def current() -> Client | None:
     return _client
 
 
+def use(client: Client | None) -> None:
+    """Put this one in the place of the environment's, or None to report nothing; for tests."""
+    global _client, _asked
+    _client, _asked = client, True
+
+
 def _from_environment() -> Client | None:
     path = os.environ.get("BOTDECK_EVENTS")
     if not path:
