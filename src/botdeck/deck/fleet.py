@@ -1,0 +1,216 @@
+"""What the deck knows of bots: who keeps them, and what they did last, as told by their runners.
+
+All of it is in memory and answered without waiting; documents of kind `bot` remember it for the next deck, which
+shows every bot as unknown until its runner is back.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from botdeck.deck.clock import Clock
+from botdeck.errors import ProtocolError, StorageConflict, StorageError, UnknownBot
+from botdeck.models import Bot, BotList, BotStatus, State
+from botdeck.protocol.codec import from_json, rfc3339, to_json
+from botdeck.protocol.frames import Member
+from botdeck.storage.port import Document, Storage
+
+BOTS = "bot"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    bot: Bot
+    status: BotStatus
+    runner: str
+    position: int
+    """In its runner's configuration."""
+    received_at: float
+    """When the status came, by the clock that never jumps: its seconds are as of then."""
+
+
+class Fleet:
+    def __init__(self, storage: Storage, clock: Clock, *, default_bot: str | None = None) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._configured_default = default_bot
+        self._known: dict[str, _Known] = {}
+        self._present: set[str] = set()
+        self._versions: dict[str, int] = {}
+
+    async def load(self) -> None:
+        """Remember the bots of an earlier deck. They are unknown until their runner comes."""
+        for document in await self._storage.documents(BOTS):
+            try:
+                known = _Known(
+                    bot=from_json(Bot, document.body["bot"]),
+                    status=from_json(BotStatus, document.body["status"]),
+                    runner=str(document.body["runner"]),
+                    position=int(document.body["position"]),
+                    received_at=self._clock.seconds(),
+                )
+            except (ProtocolError, KeyError, ValueError) as error:
+                _log.error("The remembered bot %r is passed over: %s", document.id, error)
+                continue
+            self._versions[document.id] = document.version
+            self._known[document.id] = self._without_contact(known, self._clock.now())
+
+    # What anybody may ask, at once.
+
+    @property
+    def default_bot(self) -> str | None:
+        if self._configured_default in self._known:
+            return self._configured_default
+        return next((known.bot.name for known in self._ordered()), None)
+
+    def status(self, name: str) -> BotStatus:
+        """As of now. Raises UnknownBot."""
+        return self._as_of_now(self._get(name))
+
+    def bot_list(self) -> BotList:
+        return BotList(default_bot=self.default_bot, bots=[self._as_of_now(known) for known in self._ordered()])
+
+    def names(self) -> list[str]:
+        return [known.bot.name for known in self._ordered()]
+
+    def runner_of(self, name: str) -> str:
+        """Raises UnknownBot."""
+        return self._get(name).runner
+
+    def bots_of(self, runner: str) -> list[str]:
+        return [known.bot.name for known in self._ordered() if known.runner == runner]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._known
+
+    # What runners tell. Each returns the names of bots whose status is another now.
+
+    def told_fleet(self, runner: str, members: Iterable[Member]) -> list[str]:
+        """All bots of a runner: those it does not name are gone, those of another present runner stay there."""
+        self._present.add(runner)
+        named: dict[str, _Known] = {}
+        for position, member in enumerate(members):
+            name = member.bot.name
+            if not self._may_tell(runner, name):
+                _log.error(
+                    "Runner %s names %s, which runner %s keeps; passed over.", runner, name, self.runner_of(name)
+                )
+                continue
+            named[name] = self._known_now(member.bot, member.status, runner, position)
+        gone = [name for name in self.bots_of(runner) if name not in named]
+        changed = [*gone, *(name for name, known in named.items() if self._differs(known))]
+        for name in gone:
+            del self._known[name]
+        self._known.update(named)
+        return changed
+
+    def told_status(self, runner: str, status: BotStatus) -> bool:
+        """Whether the bot is this runner's and its status was taken."""
+        known = self._known.get(status.bot)
+        if known is None or known.runner != runner:
+            return False
+        self._known[status.bot] = self._known_now(known.bot, status, runner, known.position)
+        return True
+
+    def lost(self, runner: str) -> list[str]:
+        """No contact any more: nobody knows what its bots do."""
+        self._present.discard(runner)
+        now = self._clock.now()
+        names = self.bots_of(runner)
+        for name in names:
+            self._known[name] = self._without_contact(self._known[name], now)
+        return names
+
+    def may_send(self, runner: str, bot: str) -> bool:
+        """A runner reports on its own bots; on one that was removed, too, for what it wrote before."""
+        return bot not in self._known or self._known[bot].runner == runner
+
+    async def remember(self, names: Iterable[str]) -> None:
+        """Write down what is known of these bots (or that they are gone). A failure is logged: the fleet in memory is
+        what counts, and the runner will tell it again."""
+        # At the same time, so that they share commits.
+        await asyncio.gather(*map(self._remember, names))
+
+    async def _remember(self, name: str) -> None:
+        try:
+            await self._write_down(name)
+        except StorageError as error:
+            _log.error("Bot %s could not be remembered: %s", name, error)
+
+    async def _write_down(self, name: str) -> None:
+        known = self._known.get(name)
+        if known is None:
+            self._versions.pop(name, None)
+            await self._storage.delete_document(BOTS, name)
+            return
+        body = {
+            "bot": to_json(known.bot),
+            "status": to_json(known.status),
+            "runner": known.runner,
+            "position": known.position,
+        }
+        try:
+            stored = await self._storage.put_document(
+                BOTS, Document(id=name, body=body, version=self._versions.get(name, 0))
+            )
+        except StorageConflict:
+            now_there = await self._storage.document(BOTS, name)
+            version = now_there.version if now_there else 0
+            stored = await self._storage.put_document(BOTS, Document(id=name, body=body, version=version))
+        self._versions[name] = stored.version
+
+    def _get(self, name: str) -> _Known:
+        known = self._known.get(name)
+        if known is None:
+            raise UnknownBot(name, self.names())
+        return known
+
+    def _ordered(self) -> list[_Known]:
+        return sorted(self._known.values(), key=lambda known: (known.runner, known.position))
+
+    def _may_tell(self, runner: str, name: str) -> bool:
+        known = self._known.get(name)
+        return known is None or known.runner == runner or known.runner not in self._present
+
+    def _known_now(self, bot: Bot, status: BotStatus, runner: str, position: int) -> _Known:
+        # What the runner says of whose bot it is does not count.
+        status = replace(status, bot=bot.name, runner=runner, description=bot.description)
+        return _Known(bot=bot, status=status, runner=runner, position=position, received_at=self._clock.seconds())
+
+    def _differs(self, known: _Known) -> bool:
+        """Whether it says anything else than what is known, the passing of time left aside."""
+        before = self._known.get(known.bot.name)
+        return before is None or _timeless(before.status) != _timeless(known.status) or before.bot != known.bot
+
+    def _without_contact(self, known: _Known, now: datetime) -> _Known:
+        if known.status.state is State.UNKNOWN:
+            return known
+        status = replace(
+            known.status,
+            state=State.UNKNOWN,
+            since=now,
+            reason=f"no contact with runner {known.runner} since {rfc3339(now)[:19]}Z",
+            pid=None,
+            started_at=None,
+            uptime_s=None,
+            retry_in_s=None,
+        )
+        return replace(known, status=status)
+
+    def _as_of_now(self, known: _Known) -> BotStatus:
+        status = known.status
+        if status.uptime_s is None and status.retry_in_s is None:
+            return status
+        passed = self._clock.seconds() - known.received_at
+        return replace(
+            status,
+            uptime_s=None if status.uptime_s is None else status.uptime_s + passed,
+            retry_in_s=None if status.retry_in_s is None else max(0.0, status.retry_in_s - passed),
+        )
+
+
+def _timeless(status: BotStatus) -> BotStatus:
+    return replace(status, uptime_s=None, retry_in_s=None, started_at=None)

@@ -1,0 +1,14 @@
+"""The HTTP and WebSocket routes, one file per subject."""
+
+from fastapi import APIRouter
+
+from botdeck.deck.routes import auth, bots, dashboard, health, live, runner
+
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    auth.router,
+    dashboard.router,
+    bots.router,
+    live.router,
+    runner.router,
+)

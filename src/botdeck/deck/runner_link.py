@@ -1,0 +1,308 @@
+"""The deck's end of the link that each runner dials: takes in what runners report, and sends them orders."""
+
+import asyncio
+import itertools
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from botdeck import __version__
+from botdeck.deck.audit import Audit
+from botdeck.deck.clock import Clock
+from botdeck.deck.dashboard import Dashboard
+from botdeck.deck.fleet import Fleet
+from botdeck.deck.intake import Intake
+from botdeck.deck.log_feed import LogFeed
+from botdeck.deck.websocket_manager import ConnectionManager
+from botdeck.errors import ActionRefused, ProtocolError, RunnerAway, StorageError
+from botdeck.models import Action, ActionResult
+from botdeck.protocol.frames import (
+    PROTOCOL_VERSION,
+    Ack,
+    Data,
+    Frame,
+    Hello,
+    Order,
+    OrderResult,
+    RunReport,
+    RunStored,
+    StatusReport,
+    Welcome,
+    decode,
+    decode_data,
+    encode,
+)
+from botdeck.protocol.frames import (
+    Fleet as FleetFrame,
+)
+from botdeck.storage.port import Storage
+
+ORDER_TIMEOUT_S = 10.0
+HELLO_TIMEOUT_S = 10.0
+DATA_AT_ONCE = 16
+"""Frames of one runner that wait for their commit: enough to share commits, at most 4 MiB."""
+CLOCKS_APART_S = 5.0
+LAST_COMMITS_S = 5.0
+BAD_FRAME = 4400
+REPLACED = 4409
+TRY_AGAIN = 1013
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkServices:
+    """What the links report to."""
+
+    storage: Storage
+    fleet: Fleet
+    hub: ConnectionManager
+    dashboard: Dashboard
+    logs: LogFeed
+    intake: Intake
+    audit: Audit
+    clock: Clock
+
+
+class LinkClosed(Exception):
+    """The deck ends the link: close code and a sentence of at most 123 bytes, as WebSocket wants it."""
+
+    def __init__(self, code: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.reason = sentence.encode()[:123].decode(errors="ignore")
+
+
+class RunnerLinks:
+    """All links, and orders to the runners behind them."""
+
+    def __init__(self, services: LinkServices) -> None:
+        self._services = services
+        self._links: dict[str, RunnerLink] = {}
+        self._order_ids = itertools.count(secrets.randbelow(1 << 31))
+
+    async def order(self, bot: str, action: Action, operator: str) -> ActionResult:
+        """Returns when the runner took the order. Raises UnknownBot, RunnerAway, ActionRefused."""
+        fleet = self._services.fleet
+        runner = fleet.runner_of(bot)
+        outcome = "taken"
+        try:
+            link = self._links.get(runner)
+            if link is None:
+                raise RunnerAway(
+                    f"Runner {runner}, which keeps {bot}, is not connected, so nobody can {action} it now. "
+                    f"The bot itself may well be running."
+                )
+            order = Order(id=next(self._order_ids), bot=bot, action=action, operator=operator)
+            result = await link.order(order)
+            if result.error is not None:
+                raise ActionRefused(result.error)
+        except (RunnerAway, ActionRefused) as error:
+            outcome = str(error)
+            raise
+        finally:
+            await self._services.audit.record(action.value, operator, bot=bot, outcome=outcome)
+        return ActionResult(bot=bot, action=action, status=fleet.status(bot))
+
+    async def serve(self, frames: AsyncIterator[str | bytes], send: Callable[[str], Awaitable[None]]) -> None:
+        """One connection, until the runner goes. Raises LinkClosed when it is the deck that ends it."""
+        link = RunnerLink(self._services, send)
+        try:
+            await link.greet(frames)
+            older = self._links.get(link.runner)
+            self._links[link.runner] = link
+            if older:
+                older.end(LinkClosed(REPLACED, f"Another connection of runner {link.runner} took over."))
+            await link.run(frames)
+        finally:
+            link.let_go()
+            if self._links.get(link.runner) is link:
+                del self._links[link.runner]
+                _log.warning("Runner %s is away.", link.runner)
+                await link.lost()
+
+
+class RunnerLink:
+    """One connection of one runner."""
+
+    def __init__(self, services: LinkServices, send: Callable[[str], Awaitable[None]]) -> None:
+        self.runner = ""
+        self._services = services
+        self._send_text = send
+        self._orders: dict[int, asyncio.Future[OrderResult]] = {}
+        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._applying: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(DATA_AT_ONCE)
+
+    async def greet(self, frames: AsyncIterator[str | bytes]) -> None:
+        """Hello, Welcome."""
+        try:
+            async with asyncio.timeout(HELLO_TIMEOUT_S):
+                hello = _decode(await anext(frames))
+        except (TimeoutError, StopAsyncIteration):
+            raise LinkClosed(BAD_FRAME, "No hello came.") from None
+        if not isinstance(hello, Hello):
+            raise LinkClosed(BAD_FRAME, "The first frame should be a hello.")
+        if hello.version != PROTOCOL_VERSION:
+            raise LinkClosed(
+                BAD_FRAME, f"The runner speaks version {hello.version} of the protocol, this deck {PROTOCOL_VERSION}."
+            )
+        self.runner = hello.runner
+        apart = (hello.now - self._services.clock.now()).total_seconds()
+        if abs(apart) > CLOCKS_APART_S:
+            _log.warning("The clock of runner %s (%s) is %+.1f s from the deck's.", hello.runner, hello.host, apart)
+        cursors = await self._stored(self._services.storage.offsets(self._services.fleet.bots_of(self.runner)))
+        await self._send(Welcome(version=PROTOCOL_VERSION, cursors=cursors, botdeck_version=__version__))
+        _log.info("Runner %s (%s, Botdeck %s) is here.", hello.runner, hello.host, hello.botdeck_version or "?")
+
+    async def run(self, frames: AsyncIterator[str | bytes]) -> None:
+        reader = asyncio.create_task(self._read(frames))
+        try:
+            await asyncio.wait({reader, self._ended}, return_when=asyncio.FIRST_COMPLETED)
+            if self._ended.done():
+                self._ended.result()
+            reader.result()
+        finally:
+            await self._finish(reader)
+
+    def end(self, why: LinkClosed) -> None:
+        if not self._ended.done():
+            self._ended.set_exception(why)
+
+    def let_go(self) -> None:
+        """Nobody waits for this link any more."""
+        for waiting in self._orders.values():
+            if not waiting.done():
+                waiting.set_exception(RunnerAway(f"Runner {self.runner} went away before it answered."))
+        self._ended.cancel()
+
+    async def order(self, order: Order) -> OrderResult:
+        """Raises RunnerAway."""
+        answer: asyncio.Future[OrderResult] = asyncio.get_running_loop().create_future()
+        self._orders[order.id] = answer
+        try:
+            async with asyncio.timeout(ORDER_TIMEOUT_S):
+                await self._send(order)
+                return await answer
+        except TimeoutError:
+            raise RunnerAway(f"Runner {self.runner} did not answer within {ORDER_TIMEOUT_S:g} s.") from None
+        finally:
+            del self._orders[order.id]
+
+    async def lost(self) -> None:
+        """Tell everyone that nobody knows what its bots do."""
+        await self._publish(self._services.fleet.lost(self.runner), listed=True)
+
+    async def _finish(self, reader: asyncio.Task[None]) -> None:
+        """What is being committed is let through, so that browsers see what the database has."""
+        reader.cancel()
+        try:
+            await asyncio.wait({reader, *self._applying}, timeout=LAST_COMMITS_S)
+        finally:
+            for task in self._applying:
+                task.cancel()
+
+    async def _read(self, frames: AsyncIterator[str | bytes]) -> None:
+        async for frame in frames:
+            if isinstance(frame, bytes):
+                await self._take_data(frame)
+            else:
+                await self._take(_decode(frame))
+
+    async def _take(self, frame: Frame) -> None:
+        fleet = self._services.fleet
+        match frame:
+            case FleetFrame(members=members):
+                await self._publish(fleet.told_fleet(self.runner, members), listed=True)
+            case StatusReport(status=status):
+                if fleet.told_status(self.runner, status):
+                    await self._publish([status.bot])
+            case RunReport(run=run):
+                self._check_owner(run.bot)
+                await self._stored(self._services.storage.put_run(run))
+                self._services.dashboard.changed(run.bot)
+                await self._send(RunStored(run=run.id, ended=run.ended_at is not None))
+            case OrderResult():
+                await self._take_result(frame)
+            case _:
+                raise LinkClosed(BAD_FRAME, f"A runner does not send {type(frame).__name__}.")
+
+    async def _take_result(self, result: OrderResult) -> None:
+        status = result.status
+        if status and self._services.fleet.told_status(self.runner, status):
+            await self._publish([status.bot])
+        answer = self._orders.get(result.id)
+        if answer and not answer.done():
+            answer.set_result(result)
+
+    async def _publish(self, names: list[str], *, listed: bool = False) -> None:
+        """Browsers first, then the database: a status is worth more now than remembered."""
+        services = self._services
+        for name in names:
+            if name in services.fleet:
+                services.hub.broadcast_bot_status(services.fleet.status(name))
+                services.dashboard.changed(name)
+        if listed:
+            services.hub.broadcast_bot_list(services.fleet.bot_list())
+        await services.fleet.remember(names)
+
+    # Data: side by side, so that streams share commits; the intake keeps each stream in order.
+
+    async def _take_data(self, frame: bytes) -> None:
+        try:
+            data = decode_data(frame)
+        except ProtocolError as error:
+            raise LinkClosed(BAD_FRAME, str(error)) from None
+        self._check_owner(data.stream.split("/")[0])
+        await self._room.acquire()
+        task = asyncio.create_task(self._apply(data))
+        self._applying.add(task)
+        task.add_done_callback(self._applied)
+
+    def _applied(self, task: asyncio.Task[None]) -> None:
+        self._room.release()
+        self._applying.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            if not isinstance(error, LinkClosed):
+                _log.error("A frame of runner %s could not be applied", self.runner, exc_info=error)
+                error = LinkClosed(1011, "The deck made a mistake with a frame; its log says more.")
+            self.end(error)
+
+    async def _apply(self, data: Data) -> None:
+        services = self._services
+        try:
+            applied = await self._stored(services.intake.apply(self.runner, data))
+        except ProtocolError as error:
+            raise LinkClosed(BAD_FRAME, str(error)) from None
+        # Committed. Browsers first: this does not wait, and a link that breaks in the ack must not cost them lines.
+        services.logs.add(applied.bot, applied.lines)
+        if applied.changed:
+            services.dashboard.changed(applied.bot)
+        await self._send(Ack(stream=data.stream, offset=applied.cursor))
+
+    def _check_owner(self, bot: str) -> None:
+        if not self._services.fleet.may_send(self.runner, bot):
+            keeper = self._services.fleet.runner_of(bot)
+            raise LinkClosed(BAD_FRAME, f"Bot {bot} is kept by runner {keeper}, not by {self.runner}.")
+
+    async def _stored(self, work: Awaitable[T]) -> T:
+        """Without the database nothing can be taken in; the runner keeps it and comes back."""
+        try:
+            return await work
+        except StorageError as error:
+            _log.error("Nothing can be taken from runner %s: %s", self.runner, error)
+            raise LinkClosed(TRY_AGAIN, str(error)) from None
+
+    async def _send(self, frame: Frame) -> None:
+        await self._send_text(encode(frame))
+
+
+def _decode(frame: str | bytes) -> Frame:
+    if isinstance(frame, bytes):
+        raise LinkClosed(BAD_FRAME, "The first frame should be a hello.")
+    try:
+        return decode(frame)
+    except ProtocolError as error:
+        raise LinkClosed(BAD_FRAME, str(error)) from None
