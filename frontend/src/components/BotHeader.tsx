@@ -1,0 +1,31 @@
+import type { BotLive } from '../stores/deck'
+import type { Role } from '../types/api.gen'
+import { useActions } from '../hooks/useActions'
+import { ActionButtons } from './ActionButtons'
+import classes from './BotHeader.module.css'
+import { Notice } from './Notice'
+import { StateLine } from './StateLine'
+
+interface Props {
+  bot: BotLive
+  role: Role
+  stale: boolean
+}
+
+export function BotHeader({ bot, role, stale }: Props) {
+  const { status } = bot
+  const actions = useActions(status.bot, status)
+  return (
+    <>
+      <div className={classes.header}>
+        <div className={classes.who}>
+          <h1 className={classes.name}>{status.bot}</h1>
+          {status.description && <p className="muted">{status.description}</p>}
+        </div>
+        <ActionButtons status={status} role={role} pending={actions.pending} onAction={actions.ask} />
+        <StateLine bot={bot} stale={stale} />
+      </div>
+      {actions.problem && <Notice onClose={actions.forget}>{actions.problem.message}</Notice>}
+    </>
+  )
+}

@@ -1,0 +1,17 @@
+import { dateAndTime, runStart, timeOfDay } from '../lib/dates'
+import type { Run } from '../types/api.gen'
+import classes from './LogPanel.module.css'
+
+/** Between the lines of two runs: how the one before ended, and when this one began. */
+export function RunMark({ run, before, runs }: { run: string; before: string | undefined; runs: ReadonlyMap<string, Run> }) {
+  const ended = before === undefined ? undefined : runs.get(before)
+  const began = runs.get(run)?.started_at ?? runStart(run)
+  return (
+    <li className={classes.mark} title={began ? dateAndTime(began) : undefined}>
+      <span>
+        {ended?.reason && <>Run ended: {ended.reason}. </>}
+        Run started{began && ` ${timeOfDay(began)}`}
+      </span>
+    </li>
+  )
+}

@@ -1,0 +1,36 @@
+import { useEffect, useState, useSyncExternalStore } from 'react'
+import { type Connection, live } from '../services/websocket'
+
+/** A loss that is over within this time is not worth a word. */
+const GRACE_MS = 1_000
+
+let known: Connection = { phase: 'closed' }
+
+function subscribe(onChange: () => void): () => void {
+  return live.watch((connection) => {
+    known = connection
+    onChange()
+  })
+}
+
+export function useConnection(): Connection {
+  return useSyncExternalStore(subscribe, () => known)
+}
+
+/** True when the live channel has been away for more than a second, so that what the page shows is old. */
+export function useStale(): boolean {
+  const { phase } = useConnection()
+  const isLive = phase === 'live'
+  const [away, setAway] = useState(false)
+  useEffect(() => {
+    if (isLive) return
+    const timer = setTimeout(() => {
+      setAway(true)
+    }, GRACE_MS)
+    return () => {
+      clearTimeout(timer)
+      setAway(false)
+    }
+  }, [isLive])
+  return away
+}

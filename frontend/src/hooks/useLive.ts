@@ -1,0 +1,56 @@
+import { useQuery } from '@tanstack/react-query'
+import { useEffect } from 'react'
+import { botAPI, dashboardAPI } from '../services/api'
+import { connectWebSocket, live } from '../services/websocket'
+import { deck } from '../stores/deck'
+import { useBotLines, useDeck } from './useDeck'
+
+export const POLL_MS = 10_000
+
+/** Keeps the live state fresh: over the live channel, and by polling while that is `stale`. Use it once. */
+export function useLive(bot: string | null, stale: boolean): { pollProblem: Error | null; pollNow: () => void } {
+  useEffect(() => connectWebSocket(deck.receive), [])
+  useEffect(() => {
+    live.follow(bot)
+  }, [bot])
+
+  const poll = useQuery({
+    queryKey: ['poll', bot],
+    queryFn: async () => {
+      const fleet = await botAPI.list()
+      const name = bot ?? fleet.default_bot
+      const known = fleet.bots.some((status) => status.bot === name)
+      deck.receive({ type: 'polled', fleet, stats: name !== null && known ? await dashboardAPI.getStats(name) : null })
+      return Date.now()
+    },
+    enabled: stale,
+    refetchInterval: POLL_MS,
+    refetchIntervalInBackground: true,
+    retry: false,
+    gcTime: 0,
+    networkMode: 'always',
+  })
+  return { pollProblem: poll.error, pollNow: () => void poll.refetch() }
+}
+
+/** Fetches the lines that a slow or broken connection left out. */
+export function useGapCloser(bot: string | null): void {
+  const gap = useBotLines(bot ?? '')?.gap ?? null
+  useQuery({
+    queryKey: ['gap', bot, gap?.before],
+    queryFn: async () => {
+      if (bot === null || gap === null) return null
+      const page = await botAPI.logs(bot, { before: gap.before, limit: 1000 })
+      deck.receive({ type: 'fetched', bot, gap, page })
+      return gap.before
+    },
+    enabled: gap !== null,
+    retry: 3,
+    gcTime: 0,
+  })
+}
+
+/** The bot that the page shows: the one named, or else the default one. Null while it is not known yet. */
+export function useShownBot(named: string | null): string | null {
+  return useDeck((state) => named ?? state.defaultBot)
+}

@@ -1,0 +1,45 @@
+import type { Action, BotStatus, State } from '../types/api.gen'
+
+/** What a state looks like: the same shape, colour and favicon for states that ask the same of the onlooker. */
+export type Look = 'running' | 'busy' | 'warning' | 'failed' | 'stopped' | 'unknown'
+
+const LOOKS: Record<State, Look> = {
+  stopped: 'stopped',
+  starting: 'busy',
+  running: 'running',
+  unhealthy: 'warning',
+  backoff: 'warning',
+  stopping: 'busy',
+  exited: 'stopped',
+  failed: 'failed',
+  unknown: 'unknown',
+}
+
+export function lookOf(state: State): Look {
+  return LOOKS[state]
+}
+
+export function word(state: State): string {
+  return state.charAt(0).toUpperCase() + state.slice(1)
+}
+
+/** True when a process lives, as lifecycle.ALIVE in the Python has it. */
+export function isAlive(state: State): boolean {
+  return state === 'starting' || state === 'running' || state === 'unhealthy' || state === 'stopping'
+}
+
+/** Whether an action makes sense now. The runner decides in the end; this only spares people a refusal. */
+export function makesSense(action: Action, status: BotStatus): boolean {
+  const { state } = status
+  if (state === 'unknown') return false
+  switch (action) {
+    case 'start':
+      return !isAlive(state)
+    case 'stop':
+      return state === 'backoff' || (isAlive(state) && state !== 'stopping')
+    case 'restart':
+      return isAlive(state) && state !== 'stopping'
+    case 'kill':
+      return state === 'stopping'
+  }
+}

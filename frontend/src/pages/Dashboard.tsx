@@ -1,0 +1,96 @@
+import { Button } from '@mantine/core'
+import { Link, useRouteContext } from '@tanstack/react-router'
+import { Announcer } from '../components/Announcer'
+import { BotHeader } from '../components/BotHeader'
+import { BotSwitch } from '../components/BotSwitch'
+import { ConnectionBanner } from '../components/ConnectionBanner'
+import { DashboardSkeleton } from '../components/DashboardSkeleton'
+import { EmptyFleet } from '../components/EmptyFleet'
+import { LogPanel } from '../components/LogPanel'
+import { Notice } from '../components/Notice'
+import { Shell } from '../components/Shell'
+import { StatCards } from '../components/StatCards'
+import { useStale } from '../hooks/useConnection'
+import { useBot, useDeck } from '../hooks/useDeck'
+import { useGapCloser, useLive, useShownBot } from '../hooks/useLive'
+import { useTitle } from '../hooks/useTitle'
+import { lookOf, word } from '../lib/states'
+
+/** One bot: its state, its figures, its last lines. `bot` is null for the default one. */
+export function Dashboard({ bot: named }: { bot: string | null }) {
+  const stale = useStale()
+  const { pollProblem, pollNow } = useLive(named, stale)
+  const name = useShownBot(named)
+  useGapCloser(name)
+  const known = useDeck((state) => state.order !== null)
+  const state = useBot(name)?.status.state
+
+  const summary = name && state ? `${word(state)}: ${name}` : 'Botdeck'
+  useTitle(stale ? `Not live: ${name ?? 'Botdeck'}` : summary, stale || !state ? 'unknown' : lookOf(state))
+
+  return (
+    <Shell
+      bot={name}
+      stale={stale}
+      banner={stale && known && <ConnectionBanner polled={!pollProblem} onRetry={pollNow} />}
+    >
+      <Announcer sentence={stale ? 'Connection lost. The values shown are not live.' : summary} />
+      {known ? <Shown name={name} stale={stale} /> : <NotYet problem={pollProblem} onRetry={pollNow} />}
+    </Shell>
+  )
+}
+
+function NotYet({ problem, onRetry }: { problem: Error | null; onRetry: () => void }) {
+  if (!problem) return <DashboardSkeleton />
+  return (
+    <>
+      <h1 className="visually-hidden">Botdeck</h1>
+      <Notice>
+        <p>
+          <strong>The dashboard could not be loaded.</strong> {problem.message}
+        </p>
+        <p className="muted">Bots go on running without the deck. This page tries again by itself every 10 s.</p>
+      </Notice>
+      <div>
+        <Button variant="default" onClick={onRetry}>
+          Try again
+        </Button>
+      </div>
+    </>
+  )
+}
+
+function Shown({ name, stale }: { name: string | null; stale: boolean }) {
+  const bot = useBot(name)
+  const { operator } = useRouteContext({ from: '/signed-in' })
+  if (name === null) return <EmptyFleet />
+  if (!bot) return <UnknownBot name={name} />
+  return (
+    <>
+      <BotSwitch shown={name} stale={stale} />
+      <BotHeader key={`header ${name}`} bot={bot} role={operator.role} stale={stale} />
+      <StatCards bot={bot} stale={stale} />
+      <LogPanel key={`log ${name}`} bot={name} stale={stale} />
+    </>
+  )
+}
+
+function UnknownBot({ name }: { name: string }) {
+  const order = useDeck((state) => state.order) ?? []
+  return (
+    <>
+      <h1>No bot named “{name}”</h1>
+      <p className="muted">
+        {order.length === 0 ? 'There are no bots yet.' : 'The bots of this deck: '}
+        {order.map((known, index) => (
+          <span key={known}>
+            {index > 0 && ', '}
+            <Link to="/bots/$name" params={{ name: known }}>
+              {known}
+            </Link>
+          </span>
+        ))}
+      </p>
+    </>
+  )
+}

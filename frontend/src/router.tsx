@@ -1,0 +1,94 @@
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+  type RouterHistory,
+} from '@tanstack/react-router'
+import { NotFound } from './components/NotFound'
+import { Unreachable } from './components/Unreachable'
+import { Dashboard } from './pages/Dashboard'
+import { ApiError, authAPI, onSessionOver } from './services/api'
+import { deckUrl } from './services/address'
+import { deck } from './stores/deck'
+
+interface SignInSearch {
+  /** Where to go after it. */
+  to?: string
+  /** True when a session ended while the page was open. */
+  over?: boolean
+}
+
+const root = createRootRoute({ component: Outlet, errorComponent: Unreachable })
+
+const signedIn = createRoute({
+  getParentRoute: () => root,
+  id: 'signed-in',
+  beforeLoad: async ({ location }) => {
+    try {
+      return { operator: await authAPI.getMe() }
+    } catch (problem) {
+      if (!(problem instanceof ApiError) || problem.status !== 401) throw problem
+      if (await authAPI.setupNeeded()) throw redirect({ to: '/setup' })
+      throw redirect({ to: '/sign-in', search: location.href === '/' ? {} : { to: location.href } })
+    }
+  },
+  component: Outlet,
+})
+
+const home = createRoute({ getParentRoute: () => signedIn, path: '/', component: () => <Dashboard bot={null} /> })
+
+const bot = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/bots/$name',
+  component: function Bot() {
+    return <Dashboard bot={bot.useParams().name} />
+  },
+})
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-in',
+  validateSearch: (search: Record<string, unknown>): SignInSearch => ({
+    // Only paths of our own: an address elsewhere would make the sign-in page a stepping stone.
+    ...(typeof search.to === 'string' && /^\/(?![/\\])/.test(search.to) ? { to: search.to } : {}),
+    ...(search.over === true ? { over: true } : {}),
+  }),
+  component: lazyRouteComponent(() => import('./pages/SignIn'), 'SignIn'),
+})
+
+const setup = createRoute({
+  getParentRoute: () => root,
+  path: '/setup',
+  beforeLoad: async () => {
+    if (!(await authAPI.setupNeeded())) throw redirect({ to: '/sign-in' })
+  },
+  component: lazyRouteComponent(() => import('./pages/Setup'), 'Setup'),
+})
+
+export const routeTree = root.addChildren([signedIn.addChildren([home, bot]), signIn, setup])
+
+export function createAppRouter(history?: RouterHistory) {
+  const router = createRouter({
+    routeTree,
+    basepath: deckUrl('.').pathname,
+    history,
+    defaultPendingMs: 200,
+    defaultNotFoundComponent: NotFound,
+  })
+  onSessionOver(() => {
+    deck.clear()
+    const { pathname, href } = router.state.location
+    if (pathname === '/sign-in') return
+    void router.navigate({ to: '/sign-in', search: { over: true, ...(href === '/' ? {} : { to: href }) } })
+  })
+  return router
+}
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof createAppRouter>
+  }
+}
