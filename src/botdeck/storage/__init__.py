@@ -25,9 +25,8 @@ def _adapter(where: str | Path) -> Storage:
     else:
         url = urlsplit(where)
         if url.scheme != "sqlite" or url.netloc or not url.path.strip("/"):
-            raise StorageError(
-                f"There is no storage for '{url.scheme}://{url.netloc}': expected sqlite:///PATH or a path."
-            )
+            # Not repeated as it is, for a URL may hold a password.
+            raise StorageError(f"This {url.scheme}:// URL names no storage: expected sqlite:///PATH or a path.")
         path = Path(unquote(url.path))
     from botdeck.storage.sqlite import SqliteStorage
 

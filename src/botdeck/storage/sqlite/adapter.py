@@ -163,7 +163,8 @@ class SqliteStorage:
                 if time.monotonic() >= deadline:
                     return False
                 removed = await self._write(chunk)
-        await self._write(retention.shrink)
+        while await self._write(retention.shrink) and time.monotonic() < deadline:
+            pass
         return True
 
     def _open_file(self) -> Connection:

@@ -15,8 +15,10 @@ def open_writer(path: Path, *, busy_timeout_s: float, max_bytes: int | None) -> 
     _make_private(path)
     connection = _connect(f"{path.absolute().as_uri()}?mode=rw", busy_timeout_s)
     try:
-        # Works only before the first page is written, hence before WAL is chosen; later it changes nothing.
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        if pages == 0:
+            # Possible only before the first page is written, and choosing WAL writes it.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA cache_size = -16384")

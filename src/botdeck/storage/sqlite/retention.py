@@ -13,7 +13,7 @@ CHUNK = 1000
 """Rows removed in one transaction."""
 _SPARE_PAGES = 2048
 """Free pages that are kept in the file for what comes next."""
-_PAGES_A_STEP = 500
+_PAGES_A_STEP = 250
 _FORGET_COMMANDS = timedelta(days=1)
 _FORGET_STREAMS = timedelta(days=90)
 
@@ -48,11 +48,14 @@ def bots_with_rows(connection: sqlite3.Connection) -> list[str]:
     return [bot for (bot,) in connection.execute("SELECT DISTINCT bot FROM counter WHERE n > 0")]
 
 
-def shrink(connection: sqlite3.Connection) -> None:
-    """Give a few free pages back to the disk, when there are many."""
+def shrink(connection: sqlite3.Connection) -> bool:
+    """Give a few free pages back to the disk, when there are many; whether that should be done again."""
     (free,) = connection.execute("PRAGMA freelist_count").fetchone()
-    if free > _SPARE_PAGES:
-        connection.execute(f"PRAGMA incremental_vacuum({min(_PAGES_A_STEP, free - _SPARE_PAGES)})").fetchall()
+    surplus: int = free - _SPARE_PAGES
+    # The pragma answers once for every page, and Python's cursor takes only the first of such empty answers.
+    for _ in range(min(_PAGES_A_STEP, surplus)):
+        connection.execute("PRAGMA incremental_vacuum(1)")
+    return surplus > _PAGES_A_STEP
 
 
 def _trim(connection: sqlite3.Connection, bot: str, kind: _Kind) -> int:
