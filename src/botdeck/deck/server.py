@@ -1,0 +1,106 @@
+"""The deck on a port: uvicorn with our WebSockets, a listener with limits, and deck.json while it listens."""
+
+import asyncio
+import contextlib
+import errno
+import json
+import logging
+import os
+import socket
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from botdeck.deck.sockets import DeckWebSocketProtocol
+from botdeck.errors import BotdeckError
+from botdeck.protocol.frames import MAX_FRAME_BYTES
+from botdeck.settings import CONFIG_NAME, DeckSettings, Settings
+
+SEND_BUFFER_BYTES = 128 * 1024
+"""Of the kernel, per connection: what a page that stopped reading costs, and how soon that is noticed."""
+DEAD_AFTER_MS = 15_000
+BACKLOG = 512
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  (translated, not bound)
+_log = logging.getLogger(__name__)
+
+
+class CannotServe(BotdeckError):
+    """The address cannot be listened on."""
+
+
+class DeckServer(uvicorn.Server):
+    """Says in deck.json where it listens, for as long as it does."""
+
+    def __init__(self, settings: Settings, app: ASGIApp) -> None:
+        super().__init__(_uvicorn_config(app))
+        self.listening = asyncio.Event()
+        self._settings = settings
+        self._address = settings.data_dir / "deck.json"
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and sockets:
+            url = url_of(self._settings.deck, sockets[0])
+            aside = self._address.with_name(f".deck.json.{os.getpid()}")
+            aside.write_text(json.dumps({"url": url, "pid": os.getpid()}) + "\n")
+            aside.replace(self._address)
+            _log.info("The deck is at %s", url)
+            self.listening.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            if json.loads(self._address.read_text())["pid"] == os.getpid():
+                self._address.unlink()
+        await super().shutdown(sockets)
+
+    def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
+        # Its own would end the process by the signal, before the database is closed.
+        return contextlib.nullcontext()
+
+
+def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="h11",
+        ws=DeckWebSocketProtocol,
+        ws_max_size=MAX_FRAME_BYTES,
+        ws_per_message_deflate=False,
+        lifespan="on",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,
+    )
+
+
+def listen(settings: DeckSettings) -> socket.socket:
+    """Raises CannotServe."""
+    where = f"{settings.host} port {settings.port}"
+    try:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        # What is set here, each accepted connection inherits.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_MS)
+        listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise CannotServe(
+                f"Another program listens on {where} already. Stop it, or set another port under [deck] in "
+                f"{CONFIG_NAME} (0 takes a free one)."
+            ) from None
+        raise CannotServe(f"The deck cannot listen on {where}: {error.strerror or error}.") from None
+    return listener
+
+
+def url_of(settings: DeckSettings, listener: socket.socket) -> str:
+    """Where a program of this machine reaches the deck."""
+    host = _WILDCARDS.get(settings.host, settings.host)
+    port: int = listener.getsockname()[1]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}{settings.base_path}"
