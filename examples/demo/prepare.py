@@ -15,6 +15,7 @@ import pwd
 import random
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -46,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parse(argv)
     try:
         print(prepare(options))
-    except CannotPrepareError as error:
+    except (CannotPrepareError, OSError) as error:
         print(f"The demo cannot be prepared: {error}", file=sys.stderr)
         return 1
     return 0
@@ -95,9 +96,10 @@ def whom_bots_run_as() -> Account:
 
 def make_home(home: Path) -> None:
     """Programs of ours are run from there, so nobody else may be able to put any in it."""
-    home.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        home.mkdir(mode=0o755, parents=True)
     found = home.lstat()
-    if home.is_symlink() or not home.is_dir() or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
         raise CannotPrepareError(
             f"{home} should be a folder that belongs to you and that only you can write to; remove it, or say --home."
         )

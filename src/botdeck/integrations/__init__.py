@@ -1,7 +1,8 @@
 """One small file per bot library, and the tables that find them. Nothing here imports a bot library.
 
-An adapter is a module with `version()` and `instrument(bot)`. It wraps what the library calls on the bot object itself,
-and registers no listeners or error handlers where these change what the library does.
+An adapter is a module with three functions: `version()` of the library; `identity(bot)`, the object that two calls for
+the same bot have in common; and `instrument(bot)`. It wraps what the library calls on the bot object itself, and
+registers no listeners or error handlers where these change what the library does.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def instrument(bot: T) -> T:
         return bot
     try:
         library, adapter = _adapter(type(bot))
-        if _first_time(bot):
+        if _first_time(adapter.identity(bot)):
             client.announce({"framework": library, "framework.version": guard(adapter.version)()})
             adapter.instrument(bot)
     except Exception as exc:

@@ -27,10 +27,13 @@ def version() -> str:
     return version_of("irc")
 
 
+def identity(bot: Any) -> Any:
+    """A client and its reactor are one bot."""
+    return getattr(bot, "reactor", bot)
+
+
 def instrument(bot: Any) -> None:
-    reactor = getattr(bot, "reactor", bot)
-    if hasattr(reactor._handle_event, "__botdeck__"):
-        return  # a client and its reactor are one bot
+    reactor = identity(bot)
     _watch_events(reactor)
     for connection in reactor.connections:
         _watch_sending(connection)
@@ -71,7 +74,6 @@ def _watch_events(reactor: Any) -> None:
             emit("gateway.disconnect", **{"chat.platform": "irc", "chat.server.id": _network(connection)})
 
     begin, end = guard(_begin), guard(_end)
-    handle_event.__botdeck__ = True  # type: ignore[attr-defined]
     reactor._handle_event = handle_event
 
 

@@ -26,6 +26,10 @@ def version() -> str:
     return version_of("sopel")
 
 
+def identity(bot: Any) -> Any:
+    return bot
+
+
 def instrument(bot: Any) -> None:
     _watch_lines(bot)
     _watch_commands(bot)
