@@ -9,6 +9,8 @@ luck (0 to 1) is passed in too, so that every hard case is a row of a test table
                           └───── due ─────────┤
                                               ├──► exited (ended by itself, the policy wants it no more)
     a command that cannot run ──► failed
+
+A new runner begins with Adopted (the process lives) or Vacant (it does not) on the life that the journal kept.
 """
 
 from dataclasses import dataclass, replace
@@ -50,6 +52,8 @@ class Life:
     """After a crash, since an operator last started the bot."""
     due_at: float | None = None
     """When the next thing happens by itself: a retry, readiness, or the end of patience with a stop."""
+    leaving: bool = False
+    """The runner ends and its bots with it; what is wanted is left as it was, for the next runner."""
 
 
 class Order(StrEnum):
@@ -73,9 +77,23 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adopted:
-    """A new runner found the process alive; `lived_s` by the kernel's clock."""
+    """A new runner found the process alive; `lived_s` by the kernel's clock. The life is the one the last runner left
+    in the journal."""
 
     lived_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vacant:
+    """A new runner found no process. `ended` tells how the run ended that was in course when the last runner died;
+    None when there was none."""
+
+    ended: "Ended | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving:
+    """The runner was told to end and to take its bots with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,18 +110,22 @@ class CannotStart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """The process ended. `exit_code` and `signal` are both None when nobody saw how."""
+    """The process ended. `exit_code` and `signal` are both None when nobody saw how. `luck` is from 0 to 1."""
 
     lived_s: float
     exit_code: int | None = None
     signal: str | None = None
     luck: float = 0.5
+    trouble: str = ""
+    """Why no process came to be, when starting failed for a reason that may pass (out of memory, of processes)."""
 
     @property
     def clean(self) -> bool:
         return self.exit_code == 0
 
     def in_words(self) -> str:
+        if self.trouble:
+            return f"did not start: {self.trouble}"
         if self.signal:
             return f"ended by {self.signal}"
         if self.exit_code is None:
@@ -116,7 +138,7 @@ class Due:
     """The clock reached `due_at`."""
 
 
-Happening = Asked | Adopted | Ready | CannotStart | Ended | Due
+Happening = Asked | Adopted | Vacant | Leaving | Ready | CannotStart | Ended | Due
 
 
 def step(life: Life, happening: Happening, now: float, policy: Policy) -> tuple[Life, Order]:
@@ -129,16 +151,27 @@ def step(life: Life, happening: Happening, now: float, policy: Policy) -> tuple[
             return _asked(life, happening, now, policy)
         case Adopted(lived_s=lived_s):
             return _adopted(life, lived_s, now, policy)
+        case Vacant(ended=ended):
+            return _vacant(life, ended, now, policy)
+        case Leaving():
+            return _leaving(life, now, policy)
         case Ready():
             if life.state is not State.STARTING:
                 return life, Order.NOTHING
             return replace(life, state=State.RUNNING, reason="", due_at=None), Order.NOTHING
         case CannotStart(reason=reason):
+            if life.leaving or (life.state is State.STOPPING and life.wanted is Wanted.STOPPED):
+                return replace(life, state=State.STOPPED, due_at=None), Order.NOTHING
             return replace(life, state=State.FAILED, reason=reason, due_at=None), Order.NOTHING
         case Ended():
             return _ended(life, happening, now, policy)
         case Due():
             return _due(life, now, policy)
+
+
+def end_in_words(life: Life, ended: Ended) -> str:
+    """Why the run ended, for its record. `life` is the one before the step."""
+    return life.reason if life.state is State.STOPPING else ended.in_words()
 
 
 def delay_s(crashes: int, luck: float) -> float:
@@ -151,42 +184,57 @@ def delay_s(crashes: int, luck: float) -> float:
 
 
 def _asked(life: Life, asked: Asked, now: float, policy: Policy) -> tuple[Life, Order]:
+    if life.leaving:
+        raise ActionRefused("its runner is ending")
     match asked.action:
         case Action.START:
-            return _start(life, now)
+            return _start(life, asked.operator, now)
         case Action.STOP:
-            return _stop(life, asked.operator, now, policy)
+            return _stop(life, f"stopped by {asked.operator}", now, policy)
         case Action.RESTART:
             return _restart(life, asked.operator, now, policy)
         case Action.KILL:
             return _kill(life, asked.operator)
 
 
-def _start(life: Life, now: float) -> tuple[Life, Order]:
+def _start(life: Life, operator: str, now: float) -> tuple[Life, Order]:
     if life.state is State.STOPPING:
-        # The old process is still ending; it is started again when it is gone.
-        return replace(life, wanted=Wanted.RUNNING, reason="stopping, then starting again"), Order.NOTHING
+        if life.wanted is Wanted.RUNNING:
+            raise ActionRefused("it is being restarted already")
+        # The old process is still ending; it is started again when it is gone. What ends it stays the reason.
+        again = replace(life, wanted=Wanted.RUNNING, reason=f"{life.reason}, then started again by {operator}")
+        return again, Order.NOTHING
     if life.state in ALIVE:
         raise ActionRefused("it is already running")
-    fresh = Life(state=State.STARTING, wanted=Wanted.RUNNING, due_at=now + READY_AFTER_S)
-    return fresh, Order.SPAWN
+    return _fresh(now), Order.SPAWN
 
 
-def _stop(life: Life, operator: str, now: float, policy: Policy) -> tuple[Life, Order]:
-    by = f"stopped by {operator}"
+def _fresh(now: float) -> Life:
+    return Life(state=State.STARTING, wanted=Wanted.RUNNING, due_at=now + READY_AFTER_S)
+
+
+def _stop(life: Life, why: str, now: float, policy: Policy) -> tuple[Life, Order]:
     if life.state is State.STOPPING:
-        return replace(life, wanted=Wanted.STOPPED, reason=by), Order.NOTHING
+        # Under way already, and patience is not begun anew. A second stop of a plain stop changes nothing.
+        if life.wanted is Wanted.STOPPED:
+            return life, Order.NOTHING
+        return replace(life, wanted=Wanted.STOPPED, reason=why), Order.NOTHING
     if life.state not in ALIVE:
-        return replace(life, state=State.STOPPED, wanted=Wanted.STOPPED, reason=by, due_at=None), Order.NOTHING
-    stopping = replace(life, state=State.STOPPING, wanted=Wanted.STOPPED, reason=by, due_at=now + policy.stop_timeout_s)
+        return replace(life, state=State.STOPPED, wanted=Wanted.STOPPED, reason=why, due_at=None), Order.NOTHING
+    stopping = replace(
+        life, state=State.STOPPING, wanted=Wanted.STOPPED, reason=why, due_at=now + policy.stop_timeout_s
+    )
     return stopping, Order.TERMINATE
 
 
 def _restart(life: Life, operator: str, now: float, policy: Policy) -> tuple[Life, Order]:
     if life.state not in ALIVE:
-        return _start(life, now)
-    stopping, order = _stop(life, operator, now, policy)
-    return replace(stopping, wanted=Wanted.RUNNING, reason=f"restarted by {operator}"), order
+        return _start(life, operator, now)
+    if life.state is State.STOPPING:
+        again = life.wanted is Wanted.RUNNING
+        return (life, Order.NOTHING) if again else _start(life, operator, now)
+    stopping, order = _stop(life, f"restarted by {operator}", now, policy)
+    return replace(stopping, wanted=Wanted.RUNNING), order
 
 
 def _kill(life: Life, operator: str) -> tuple[Life, Order]:
@@ -197,31 +245,60 @@ def _kill(life: Life, operator: str) -> tuple[Life, Order]:
 
 
 def _adopted(life: Life, lived_s: float, now: float, policy: Policy) -> tuple[Life, Order]:
-    if life.wanted is Wanted.STOPPED:
-        # The runner that was asked to stop it died before it was done.
-        return _stop(replace(life, state=State.RUNNING), "an earlier order", now, policy)
+    if life.state is State.STOPPING or life.wanted is Wanted.STOPPED:
+        # The runner that was asked to stop it died before it was done. Patience begins anew, for nobody knows how
+        # much of it was used up.
+        why = life.reason if life.state is State.STOPPING and life.reason else "stopped by an earlier order"
+        stopping, order = _stop(replace(life, state=State.RUNNING), why, now, policy)
+        return replace(stopping, wanted=life.wanted), order
     if lived_s < READY_AFTER_S:
         return replace(life, state=State.STARTING, due_at=now + READY_AFTER_S - lived_s), Order.NOTHING
     return replace(life, state=State.RUNNING, reason="", due_at=None), Order.NOTHING
 
 
-def _ended(life: Life, ended: Ended, now: float, policy: Policy) -> tuple[Life, Order]:
-    if life.state is State.STOPPING and life.wanted is Wanted.RUNNING:
-        return _start(replace(life, state=State.STOPPED), now)
+def _vacant(life: Life, ended: Ended | None, now: float, policy: Policy) -> tuple[Life, Order]:
+    if ended is not None:
+        return _ended(life, ended, now, policy)
     if life.wanted is Wanted.STOPPED:
         return replace(life, state=State.STOPPED, due_at=None), Order.NOTHING
+    if life.state is State.EXITED:
+        # It ended by itself and its policy wants it no more; a new runner is no reason to run it again.
+        return replace(life, due_at=None), Order.NOTHING
+    if life.state is State.BACKOFF:
+        return replace(life, state=State.STARTING, due_at=now + READY_AFTER_S), Order.SPAWN
+    return _fresh(now), Order.SPAWN
+
+
+def _leaving(life: Life, now: float, policy: Policy) -> tuple[Life, Order]:
+    left = replace(life, leaving=True)
+    if life.state is State.STOPPING:
+        return left, Order.NOTHING
+    if life.state in ALIVE:
+        stopping, order = _stop(left, "stopped with its runner", now, policy)
+        return replace(stopping, wanted=life.wanted), order
+    if life.state is State.BACKOFF:
+        return replace(left, state=State.STOPPED, reason="stopped with its runner", due_at=None), Order.NOTHING
+    return left, Order.NOTHING
+
+
+def _ended(life: Life, ended: Ended, now: float, policy: Policy) -> tuple[Life, Order]:
+    if life.wanted is Wanted.STOPPED or life.leaving:
+        return replace(life, state=State.STOPPED, due_at=None), Order.NOTHING
+    if life.state is State.STOPPING:
+        # An operator's restart, and no crash: the counts begin anew, as with a start.
+        return _fresh(now), Order.SPAWN
     if policy.restart is Restart.NEVER or (policy.restart is Restart.ON_FAILURE and ended.clean):
         return replace(life, state=State.EXITED, reason=ended.in_words(), due_at=None), Order.NOTHING
     crashes = 1 if ended.lived_s >= HEALTHY_AFTER_S else life.crashes + 1
     crashed = replace(
         life,
         state=State.BACKOFF,
-        reason=f"{ended.in_words()} after {ended.lived_s:.1f} s",
+        reason=ended.in_words() if ended.trouble else f"{ended.in_words()} after {ended.lived_s:.1f} s",
         crashes=crashes,
         restarts=life.restarts + 1,
         due_at=now + delay_s(crashes, ended.luck),
     )
-    return _due(crashed, now, Policy()) if crashes == 1 else (crashed, Order.NOTHING)
+    return _due(crashed, now, policy)
 
 
 def _due(life: Life, now: float, policy: Policy) -> tuple[Life, Order]:

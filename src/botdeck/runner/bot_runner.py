@@ -1,0 +1,403 @@
+"""One bot: tells lifecycle what happened, and does what it says."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
+from pathlib import Path
+
+from botdeck import lifecycle
+from botdeck.errors import ActionRefused
+from botdeck.lifecycle import ALIVE, Adopted, Asked, CannotStart, Due, Ended, Happening, Leaving, Life, Order, Vacant
+from botdeck.models import Action, Bot, BotStatus, Run, State, Wanted
+from botdeck.runner import endings, process
+from botdeck.runner.deck_link import DeckLink
+from botdeck.runner.environment import CannotRun, bot_environment, system_user
+from botdeck.runner.instance import Instance, find_instance
+from botdeck.runner.journal import Entry, Journal
+from botdeck.runner.run_dir import FOLDER_MODE, RunDirectory, new_run_id
+from botdeck.runner.spawner import Request, Spawner, SpawnTrouble
+from botdeck.runner.tail import Tail
+from botdeck.settings import BotSettings
+
+log = logging.getLogger(__name__)
+
+LOCK_PATIENCE_S = 1.0
+"""What was just killed may hold the lock a moment longer."""
+MOST_ORDERS = 100
+"""Orders that wait for one bot; more are refused."""
+
+
+class _Signal(Enum):
+    """News that is no happening of lifecycle yet."""
+
+    PROCESS_ENDED = auto()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """What all bots of a runner share."""
+
+    runner_name: str
+    bots_dir: Path
+    autoload: Path | None
+    own_environment: Mapping[str, str]
+    journal: Journal
+    spawner: Spawner
+    tail: Tail
+    link: DeckLink
+    changed: Callable[[], None]
+    """Called after anything happened to a bot."""
+
+
+class BotRunner:
+    """Keeps one bot. `settings` is None for a bot that is no longer configured: it is stopped, and forgotten when the
+    deck has what it wrote."""
+
+    def __init__(self, name: str, settings: BotSettings | None, tools: Tools) -> None:
+        self.name = name
+        self.settings = settings
+        self._tools = tools
+        self._dir = tools.bots_dir / name
+        self._life = Life()
+        self._since = datetime.now(UTC)
+        self._run: RunDirectory | None = None
+        """The current run, or the last one."""
+        self._kept: dict[str, RunDirectory] = {}
+        """Runs the deck does not have all of."""
+        self._instance: Instance | None = None
+        self._inbox: deque[tuple[Happening | _Signal, asyncio.Future[BotStatus] | None]] = deque()
+        self._news = asyncio.Event()
+
+    # What the runner asks.
+
+    def member(self) -> Bot:
+        if self.settings is None:
+            return Bot(name=self.name)
+        return Bot(
+            name=self.name,
+            restart=self.settings.restart,
+            stop_timeout_s=self.settings.stop_timeout_s,
+            description=self.settings.description,
+        )
+
+    def status(self) -> BotStatus:
+        life, age = self._life, self._instance.age_s() if self._instance else None
+        return BotStatus(
+            bot=self.name,
+            state=life.state,
+            wanted=life.wanted,
+            since=self._since,
+            reason=life.reason,
+            run=self._run.run.id if self._run else None,
+            pid=self._instance.pid if self._instance else None,
+            started_at=None if age is None else datetime.now(UTC) - timedelta(seconds=age),
+            uptime_s=age,
+            restarts=life.restarts,
+            retry_in_s=self._retry_in_s(),
+            runner=self._tools.runner_name,
+            description=self.settings.description if self.settings else "",
+        )
+
+    def ask(self, action: Action, operator: str) -> "asyncio.Future[BotStatus]":
+        """The status just after the order was taken. Raises ActionRefused, now or from the future."""
+        if self.settings is None and action in (Action.START, Action.RESTART):
+            raise ActionRefused(f"{self.name}: it is no longer in botdeck.toml")
+        if len(self._inbox) >= MOST_ORDERS:
+            raise ActionRefused(f"{self.name}: {MOST_ORDERS} orders are waiting already")
+        answer: asyncio.Future[BotStatus] = asyncio.get_running_loop().create_future()
+        self._put(Asked(action=action, operator=operator), answer)
+        return answer
+
+    def leave(self) -> None:
+        """End the process; what is wanted stays as it is."""
+        self._put(Leaving())
+
+    def configure(self, settings: BotSettings | None) -> None:
+        """New settings take effect at the next start; None stops the bot."""
+        before, self.settings = self.settings, settings
+        if settings is None and before is not None:
+            log.info("%s: no longer configured", self.name)
+            self._put(Asked(action=Action.STOP, operator="its removal from the configuration"))
+        elif before is None and settings is not None and settings.autostart:
+            self._put(Asked(action=Action.START, operator="the configuration"))
+
+    @property
+    def idle(self) -> bool:
+        """No process lives, and none is about to."""
+        return self._instance is None and not self._inbox and self._life.state not in {*ALIVE, State.BACKOFF}
+
+    @property
+    def gone(self) -> bool:
+        """Nothing is left of a bot that is no longer configured."""
+        return self.settings is None and self.idle and not self._kept
+
+    def shipped(self, run: RunDirectory) -> None:
+        """The deck has all of the run."""
+        self._kept.pop(run.run.id, None)
+        run.remove()
+
+    def erase(self) -> None:
+        """Forget a bot that is gone."""
+        del self._tools.journal[self.name]
+        with contextlib.suppress(OSError):
+            (self._dir / "lock").unlink(missing_ok=True)
+            self._dir.rmdir()
+
+    # Its task.
+
+    async def begin(self) -> None:
+        """Find out how things stand: what the journal says, what lives, what is still to be shipped. Starts nothing."""
+        self._dir.mkdir(exist_ok=True)
+        self._dir.chmod(FOLDER_MODE)
+        entry = self._tools.journal[self.name]
+        if entry is None:
+            wanted = Wanted.RUNNING if self.settings and self.settings.autostart else Wanted.STOPPED
+            self._life = Life(wanted=wanted)
+        else:
+            self._life, self._since = entry.life(), entry.since
+        for path in sorted(self._dir.iterdir()):
+            with contextlib.suppress(OSError):
+                if run := RunDirectory.open(path, self.name):
+                    self._kept[run.run.id] = self._run = run
+        found = await find_instance(self._dir / "lock", [*self._kept.values()][::-1])
+        if found is not None:
+            self._adopt(*found)
+        else:
+            self._put(Vacant(ended=self._finish_unseen(entry)))
+        if self.settings is None:
+            self._put(Asked(action=Action.STOP, operator="its removal from the configuration"))
+        for run in self._kept.values():
+            self._ship(run)
+
+    def _adopt(self, run: RunDirectory, instance: Instance) -> None:
+        self._run, self._instance = run, instance
+        log.info("%s: taken over, pid %d, run %s", self.name, instance.pid, run.run.id)
+        self._finish_others()
+        self._watch()
+        self._put(Adopted(lived_s=instance.age_s() or 0.0))
+
+    def _finish_unseen(self, entry: Entry | None) -> Ended | None:
+        """Runs that ended while no runner lived. Returns the end of the one that the journal has as living."""
+        self._finish_others()
+        run = self._kept.get(entry.run) if entry and entry.run and entry.state in ALIVE else None
+        if run is None or (run.identity() is None and run.exit() is None):
+            return None  # it never began
+        happening = endings.finish(run, self._life, self.settings)
+        return happening if isinstance(happening, Ended) else None
+
+    def _finish_others(self) -> None:
+        for run in self._kept.values():
+            if not run.over and (self._instance is None or run is not self._run):
+                endings.finish(run, self._life, self.settings)
+
+    async def run(self) -> None:
+        """Until cancelled. Whatever goes wrong with this bot stays with this bot."""
+        while True:
+            try:
+                await self._next()
+            except Exception:
+                log.exception("%s: unexpected trouble", self.name)
+                await asyncio.sleep(1)
+            self._tools.changed()
+
+    def close(self) -> None:
+        """The runner ends; the bot goes on."""
+        if self._instance is not None:
+            asyncio.get_running_loop().remove_reader(self._instance.watched)
+            self._instance.close()
+        for run in self._kept.values():
+            for stream in run.streams:
+                stream.close()
+
+    def _put(self, news: Happening | _Signal, answer: "asyncio.Future[BotStatus] | None" = None) -> None:
+        self._inbox.append((news, answer))
+        self._news.set()
+
+    async def _next(self) -> None:
+        """Wait for the next thing that happens to this bot, the clock included, and deal with it."""
+        if not self._inbox:
+            self._news.clear()
+            due_at = self._life.due_at
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if due_at is None else max(0.0, due_at - process.boot_clock())):
+                    await self._news.wait()
+        if not self._inbox:
+            await self._happen(Due())
+            return
+        news, answer = self._inbox.popleft()
+        if isinstance(news, _Signal):
+            await self._ended()
+            return
+        try:
+            await self._happen(news, answer)
+        except ActionRefused as error:
+            if answer is None:
+                return  # the runner asked for what is so already
+            if not answer.done():
+                answer.set_exception(ActionRefused(f"{self.name}: {error}"))
+
+    async def _happen(self, happening: Happening, answer: "asyncio.Future[BotStatus] | None" = None) -> None:
+        before = self._life
+        self._life, order = lifecycle.step(before, happening, process.boot_clock(), self._policy())
+        if self._life.state is not before.state:
+            self._since = datetime.now(UTC)
+        if self._life != before:
+            self._changed(before)
+        if answer is not None and not answer.done():
+            answer.set_result(self.status())
+        await self._do(order)
+
+    async def _do(self, order: Order) -> None:
+        match order:
+            case Order.SPAWN:
+                await self._spawn()
+            case Order.TERMINATE if self._instance:
+                self._instance.terminate()
+            case Order.KILL if self._instance:
+                self._instance.kill()
+
+    def _policy(self) -> lifecycle.Policy:
+        if self.settings is None:
+            return lifecycle.Policy()
+        return lifecycle.Policy(restart=self.settings.restart, stop_timeout_s=self.settings.stop_timeout_s)
+
+    def _changed(self, before: Life) -> None:
+        life = self._life
+        self._save()
+        if (life.state, life.reason) != (before.state, before.reason):
+            retry = self._retry_in_s()
+            after = f", next start in {retry:.1f} s" if retry else ""
+            log.info("%s: %s%s%s", self.name, life.state.value, f" ({life.reason})" if life.reason else "", after)
+        self._tools.link.report_status(self.status())
+
+    def _save(self) -> None:
+        self._tools.journal[self.name] = Entry.of(self._life, self._since, self._run.run.id if self._run else None)
+
+    def _retry_in_s(self) -> float | None:
+        if self._life.state is not State.BACKOFF or self._life.due_at is None:
+            return None
+        return max(0.0, self._life.due_at - process.boot_clock())
+
+    # Starting.
+
+    async def _spawn(self) -> None:
+        now = datetime.now(UTC)
+        run = Run(id=new_run_id(now, self._run.run.id if self._run else None), bot=self.name, started_at=now)
+        try:
+            if self.settings is None:
+                raise CannotRun("it is no longer in botdeck.toml")
+            await self._start(self.settings, run)
+        except CannotRun as error:
+            await self._not_started(run, CannotStart(reason=str(error)))
+        except (SpawnTrouble, OSError) as error:
+            log.error("%s: cannot be started now: %s", self.name, error)
+            trouble = str(error).rstrip(".")
+            await self._not_started(run, Ended(lived_s=0.0, luck=_luck(), trouble=trouble))
+
+    async def _start(self, settings: BotSettings, run: Run) -> None:
+        """Raises CannotRun when trying again will not help, SpawnTrouble or OSError when it may."""
+        user = system_user(settings.user)
+        lock = await self._lock()
+        try:
+            self._run = directory = RunDirectory.create(self._dir, run, user)
+            self._kept[run.id] = directory
+            self._save()
+            environment = bot_environment(
+                settings,
+                own=self._tools.own_environment,
+                user=user,
+                run=run.id,
+                events=directory.events.path,
+                autoload=self._tools.autoload,
+            )
+            request = Request(
+                dir=str(directory.path),
+                command=settings.command,
+                env=environment,
+                cwd=str(settings.cwd),
+                user=user,
+                events=str(directory.events.path),
+            )
+            shim = await self._tools.spawner.spawn(request, lock=lock, output=directory.out.fileno())
+        finally:
+            # The shim and the bot hold copies. When the last is closed, nothing of this run lives any more.
+            os.close(lock)
+        self._begun(directory, shim)
+
+    async def _lock(self) -> int:
+        deadline = process.boot_clock() + LOCK_PATIENCE_S
+        while (lock := process.take_lock(self._dir / "lock")) is None:
+            if process.boot_clock() > deadline:
+                raise SpawnTrouble("something of an earlier run still lives and holds its lock")
+            await asyncio.sleep(0.005)
+        return lock
+
+    def _begun(self, run: RunDirectory, shim: int) -> None:
+        self._instance = Instance.of_shim(run, shim)
+        self._watch()
+        identity, exit_note = run.identity(), run.exit()
+        if identity is not None and (exit_note is None or exit_note.trouble is None):
+            log.info("%s: pid %d, run %s", self.name, identity.pid, run.run.id)
+            age = timedelta(seconds=process.age_s(identity.start_tick))
+            run.begun(pid=identity.pid, started_at=datetime.now(UTC) - age)
+        self._ship(run)
+        self._tools.link.report_status(self.status())
+
+    async def _not_started(self, run: Run, what: CannotStart | Ended) -> None:
+        reason = what.in_words() if isinstance(what, Ended) else f"did not start: {what.reason}"
+        directory = self._kept.get(run.id)
+        if directory is None:
+            with contextlib.suppress(OSError):
+                directory = self._kept[run.id] = self._run = RunDirectory.create(self._dir, run, None)
+        if directory is not None:
+            endings.close(directory, reason)
+            self._ship(directory)
+        await self._happen(what)
+
+    def _ship(self, run: RunDirectory) -> None:
+        self._tools.link.keep(run)
+        for stream in run.streams:
+            if run.over:
+                self._tools.tail.finish(stream)
+            else:
+                self._tools.tail.watch(stream)
+
+    # Ending.
+
+    def _watch(self) -> None:
+        assert self._instance is not None
+        fd = self._instance.watched
+
+        def ended() -> None:
+            asyncio.get_running_loop().remove_reader(fd)
+            self._put(_Signal.PROCESS_ENDED)
+
+        asyncio.get_running_loop().add_reader(fd, ended)
+
+    async def _ended(self) -> None:
+        instance, run = self._instance, self._run
+        assert instance is not None
+        assert run is not None
+        if instance.lost_its_shim():
+            log.warning("%s: its shim was killed; the bot goes on, but how it ends will not be known", self.name)
+            self._watch()
+            return
+        instance.close()
+        self._instance = None
+        await asyncio.to_thread(process.kill_strays, run.run.id)
+        happening = endings.finish(run, self._life, self.settings)
+        for stream in run.streams:
+            self._tools.tail.finish(stream)
+        self._tools.link.report_run(run)
+        await self._happen(happening)
+
+
+def _luck() -> float:
+    return random.random()  # noqa: S311 - no secret

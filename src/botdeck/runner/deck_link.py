@@ -1,0 +1,361 @@
+"""The runner's end of the link: dials the deck, says what bots do, ships what they wrote, hands orders on.
+
+The deck owns the offsets. Each connection begins where the deck stands, so a frame that was lost, an acknowledgement
+that was lost and a deck that was killed are all the same case: ship again from there.
+"""
+
+import asyncio
+import logging
+import random
+import socket
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus, WebSocketException
+
+from botdeck import __version__
+from botdeck.errors import BotdeckError, ProtocolError
+from botdeck.models import Action, BotStatus
+from botdeck.protocol.frames import (
+    MAX_FRAME_BYTES,
+    PROTOCOL_VERSION,
+    Ack,
+    Fleet,
+    Frame,
+    Hello,
+    Member,
+    Order,
+    OrderResult,
+    RunReport,
+    RunStored,
+    StatusReport,
+    Welcome,
+    decode,
+    encode,
+    encode_data,
+)
+from botdeck.runner.deck_address import DeckAddress, NoDeck
+from botdeck.runner.process import boot_clock
+from botdeck.runner.run_dir import RunDirectory
+from botdeck.runner.stream import Stream
+
+log = logging.getLogger(__name__)
+
+FIRST_REDIAL_S = 0.1
+LONGEST_REDIAL_S = 5.0
+OPEN_TIMEOUT_S = 10.0
+KEEPALIVE_S = 20.0
+STALLED_S = 60.0
+"""A deck that acknowledges nothing for this long, while frames wait, is dialled anew."""
+MOST_REPORTS = 2000
+"""Reports that wait to be sent. A deck that cannot take these is dialled anew, and told everything from the start."""
+
+
+class LinkEnded(BotdeckError):
+    """This connection is of no more use; why, in words."""
+
+
+class Owner(Protocol):
+    """Whom the link acts for."""
+
+    def fleet(self) -> list[Member]: ...
+
+    def obey(self, bot: str, action: Action, operator: str) -> "asyncio.Future[BotStatus]":
+        """Raises BotdeckError, now or in the future's place, when the order is refused."""
+        ...
+
+    def shipped(self, run: RunDirectory) -> None:
+        """The run is over, and the deck has all of it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A status and when it was taken, so that its uptime is right when it is sent."""
+
+    status: BotStatus
+    at: float
+
+    def now(self) -> BotStatus:
+        if self.status.uptime_s is None:
+            return self.status
+        return replace(self.status, uptime_s=self.status.uptime_s + boot_clock() - self.at)
+
+
+class DeckLink:
+    def __init__(self, name: str, owner: Owner, find_deck: Callable[[], DeckAddress]) -> None:
+        self._name = name
+        self._owner = owner
+        self._find_deck = find_deck
+        self._runs: dict[str, RunDirectory] = {}
+        self._run_of: dict[str, RunDirectory] = {}
+        self._streams: dict[str, Stream] = {}
+        self._cursors: dict[str, int] = {}
+        self._connected = False
+        self._overflowed = False
+        self._reports: deque[Frame | _Taken] = deque()
+        self._ready: dict[Stream, None] = {}
+        self._work = asyncio.Event()
+        self._progress_at = 0.0
+        self._said = ""
+
+    # What the runner tells.
+
+    def keep(self, run: RunDirectory) -> None:
+        """Ship this run's files from now on, and its record."""
+        self._runs[run.run.id] = run
+        for stream in run.streams:
+            self._streams[stream.name] = stream
+            self._run_of[stream.name] = run
+            if self._connected:
+                stream.begin(self._cursors.get(stream.name, 0), datetime.now(UTC))
+                self._ready[stream] = None
+        self.report_run(run)
+
+    def grown(self, stream: Stream) -> None:
+        if self._connected and stream.name in self._streams:
+            self._ready[stream] = None
+            self._work.set()
+
+    def report_status(self, status: BotStatus) -> None:
+        if self._connected:
+            self._report(_Taken(status, boot_clock()))
+
+    def report_run(self, run: RunDirectory) -> None:
+        if self._connected:
+            self._report(RunReport(run=run.run))
+
+    def report_fleet(self) -> None:
+        if self._connected:
+            self._report(Fleet(members=self._owner.fleet()))
+
+    @property
+    def caught_up(self) -> bool:
+        """The deck has all of the runs that are over, or nobody is there to take it."""
+        return not self._connected or not any(run.over for run in self._runs.values())
+
+    # Dialling.
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        delay = FIRST_REDIAL_S
+        while True:
+            began = boot_clock()
+            try:
+                await self._connection()
+            except (OSError, TimeoutError, WebSocketException, BotdeckError) as error:
+                self._say_away(error)
+            finally:
+                self._disconnected()
+            if boot_clock() - began > LONGEST_REDIAL_S:
+                delay = FIRST_REDIAL_S
+            await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+            delay = min(LONGEST_REDIAL_S, delay * 2)
+
+    async def _connection(self) -> None:
+        address = self._find_deck()
+        async with connect(
+            address.link,
+            additional_headers={"Authorization": f"Bearer {address.token}"},
+            compression=None,
+            max_size=MAX_FRAME_BYTES,
+            open_timeout=OPEN_TIMEOUT_S,
+            ping_interval=KEEPALIVE_S,
+            ping_timeout=KEEPALIVE_S,
+            close_timeout=1,
+            # A proxy is for decks elsewhere; a bot host often has one set that does not know this machine.
+            proxy=None if address.local else True,
+        ) as websocket:
+            await self._greet(websocket)
+            log.info("Linked to the deck at %s.", address.shown)
+            self._said = ""
+            await self._both_ways(websocket)
+
+    async def _greet(self, websocket: ClientConnection) -> None:
+        hello = Hello(
+            version=PROTOCOL_VERSION,
+            runner=self._name,
+            host=socket.gethostname(),
+            now=datetime.now(UTC),
+            botdeck_version=__version__,
+        )
+        await websocket.send(encode(hello))
+        async with asyncio.timeout(OPEN_TIMEOUT_S):
+            welcome = _decoded(await websocket.recv())
+        if not isinstance(welcome, Welcome):
+            raise LinkEnded(f"it should say welcome first, and said {type(welcome).__name__}")
+        if welcome.version != PROTOCOL_VERSION:
+            raise LinkEnded(f"it speaks version {welcome.version} of the protocol, and this runner {PROTOCOL_VERSION}")
+        self._begin(welcome)
+
+    def _begin(self, welcome: Welcome) -> None:
+        """No await from here to the first report, so that nothing is told twice or left out."""
+        self._connected = True
+        self._overflowed = False
+        self._cursors = welcome.cursors
+        self._progress_at = boot_clock()
+        now = datetime.now(UTC)
+        self.report_fleet()
+        for run in self._runs.values():
+            self.report_run(run)
+        for name, stream in self._streams.items():
+            if not stream.complete:
+                stream.begin(welcome.cursors.get(name, 0), now)
+                self._ready[stream] = None
+        self._work.set()
+
+    async def _both_ways(self, websocket: ClientConnection) -> None:
+        tasks = {asyncio.create_task(self._send(websocket)), asyncio.create_task(self._receive(websocket))}
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+        raise LinkEnded(f"it closed the link: {websocket.close_reason or websocket.close_code or 'no reason given'}")
+
+    def _disconnected(self) -> None:
+        self._connected = False
+        self._reports.clear()
+        self._ready.clear()
+        for run in self._runs.values():
+            if run.over:
+                # There may be thousands while the deck is away; each is opened again when it is shipped.
+                for stream in run.streams:
+                    stream.close()
+
+    def _say_away(self, error: Exception) -> None:
+        """Once, and again when the reason changes."""
+        reason = _in_words(error)
+        if reason != self._said:
+            log.warning("No link to the deck: %s. Bots go on; what they write is kept and shipped later.", reason)
+            self._said = reason
+
+    # Sending: reports first, then data of each stream in turn.
+
+    async def _send(self, websocket: ClientConnection) -> None:
+        while not self._overflowed:
+            while self._reports:
+                report = self._reports.popleft()
+                frame = StatusReport(status=report.now()) if isinstance(report, _Taken) else report
+                await websocket.send(encode(frame))
+            if self._ready:
+                await self._send_data(websocket, next(iter(self._ready)))
+                continue
+            self._work.clear()
+            await self._wait_for_work()
+        raise LinkEnded("it does not take what it is told")
+
+    async def _send_data(self, websocket: ClientConnection, stream: Stream) -> None:
+        del self._ready[stream]
+        try:
+            frame = stream.next_frame(datetime.now(UTC))
+        except OSError as error:
+            log.error("%s cannot be read: %s", stream.path, error.strerror)
+            return
+        if frame is not None:
+            self._ready[stream] = None  # at the end of the queue: the others come first
+            await websocket.send(encode_data(frame))
+
+    async def _wait_for_work(self) -> None:
+        if not any(stream.waiting for stream in self._streams.values()):
+            self._progress_at = boot_clock()
+            await self._work.wait()
+            self._progress_at = boot_clock()
+            return
+        try:
+            async with asyncio.timeout(STALLED_S):
+                await self._work.wait()
+        except TimeoutError:
+            if boot_clock() - self._progress_at >= STALLED_S:
+                raise LinkEnded(f"it acknowledged nothing for {STALLED_S:g} s") from None
+
+    def _report(self, report: Frame | _Taken) -> None:
+        if len(self._reports) < MOST_REPORTS:
+            self._reports.append(report)
+        else:
+            self._overflowed = True
+        self._work.set()
+
+    # Receiving.
+
+    async def _receive(self, websocket: ClientConnection) -> None:
+        async for message in websocket:
+            match frame := _decoded(message):
+                case Ack():
+                    self._acknowledged(frame)
+                case RunStored():
+                    self._stored(frame)
+                case Order():
+                    self._obey(frame)
+                case _:
+                    raise LinkEnded(f"a deck does not send {type(frame).__name__}")
+
+    def _acknowledged(self, ack: Ack) -> None:
+        self._progress_at = boot_clock()
+        stream = self._streams.get(ack.stream)
+        if stream is None:
+            return
+        stream.acknowledge(ack.offset, datetime.now(UTC))
+        self._ready[stream] = None
+        self._work.set()
+        self._let_go(self._run_of[ack.stream])
+
+    def _stored(self, stored: RunStored) -> None:
+        run = self._runs.get(stored.run)
+        if run is not None and stored.ended and run.over:
+            run.end_stored = True
+            self._let_go(run)
+
+    def _let_go(self, run: RunDirectory) -> None:
+        if not run.done:
+            return
+        self._runs.pop(run.run.id, None)
+        for stream in run.streams:
+            self._streams.pop(stream.name, None)
+            self._run_of.pop(stream.name, None)
+            self._ready.pop(stream, None)
+        self._owner.shipped(run)
+
+    def _obey(self, order: Order) -> None:
+        try:
+            answer = self._owner.obey(order.bot, order.action, order.operator)
+        except BotdeckError as error:
+            self._report(OrderResult(id=order.id, error=str(error)))
+            return
+        answer.add_done_callback(lambda done: self._answer(order, done))
+
+    def _answer(self, order: Order, answer: "asyncio.Future[BotStatus]") -> None:
+        if answer.cancelled() or not self._connected:
+            return
+        error = answer.exception()
+        if error is None:
+            self._report(OrderResult(id=order.id, status=answer.result()))
+        else:
+            self._report(OrderResult(id=order.id, error=str(error)))
+
+
+def _decoded(message: str | bytes) -> Frame:
+    if isinstance(message, bytes):
+        raise ProtocolError("a deck sends no data")
+    return decode(message)
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, InvalidStatus):
+        code = error.response.status_code
+        if code in (401, 403):
+            return f"the deck does not accept the runner's token (HTTP {code})"
+        return f"the deck answers HTTP {code}"
+    if isinstance(error, TimeoutError):
+        return "the deck does not answer"
+    if isinstance(error, NoDeck | OSError):
+        return str(error).rstrip(".") or type(error).__name__
+    return (str(error) or type(error).__name__).rstrip(".")

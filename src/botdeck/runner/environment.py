@@ -1,0 +1,93 @@
+"""What a bot finds when it begins, its account and its environment, and what a failed start means in words."""
+
+import errno
+import os
+import pwd
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from botdeck.errors import BotdeckError, ConfigError
+from botdeck.runner.spawner import SystemUser
+from botdeck.settings import BotSettings, parse_env_file
+
+
+class CannotRun(BotdeckError):
+    """The bot cannot be started as it is configured. The message is shown to the operator."""
+
+
+def system_user(name: str | None) -> SystemUser | None:
+    """The account a bot shall run as, None for the runner's own. Raises CannotRun."""
+    if name is None:
+        return None
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        raise CannotRun(f"there is no user '{name}' on this host") from None
+    if entry.pw_uid == os.geteuid():
+        return None
+    if os.geteuid() != 0:
+        own = pwd.getpwuid(os.geteuid()).pw_name
+        raise CannotRun(
+            f"only root can run a bot as '{name}', and the runner runs as '{own}'; start the runner as root or take "
+            "`user` out of the configuration"
+        )
+    return SystemUser(name=name, uid=entry.pw_uid, gid=entry.pw_gid, home=entry.pw_dir)
+
+
+def bot_environment(
+    bot: BotSettings, *, own: Mapping[str, str], user: SystemUser | None, run: str, events: Path, autoload: Path | None
+) -> dict[str, str]:
+    """`own` is the runner's environment; nothing of it that begins with BOTDECK_ is passed on. `autoload` is the folder
+    through which Python bots are instrumented. Raises CannotRun."""
+    environment = without_botdeck(own)
+    if user is not None:
+        environment |= {"HOME": user.home, "USER": user.name, "LOGNAME": user.name}
+    if bot.env_file is not None:
+        try:
+            environment |= parse_env_file(bot.env_file)
+        except ConfigError as error:
+            raise CannotRun(str(error).rstrip(".")) from None
+    environment |= bot.env
+    if bot.instrument and autoload is not None:
+        paths = [str(autoload), environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    environment |= {"BOTDECK_BOT": bot.name, "BOTDECK_RUN": run, "BOTDECK_EVENTS": str(events)}
+    return environment
+
+
+def without_botdeck(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if not name.startswith("BOTDECK_")}
+
+
+def in_words(trouble: Mapping[str, Any], bot: BotSettings | None, *, events: Path) -> str:
+    """What a shim's report of a failed start means, and what to do. `bot` is None when it is no longer configured."""
+    step, number, words = trouble.get("step"), trouble.get("errno"), str(trouble.get("words"))
+    if bot is None:
+        return words
+    if step == "user":
+        return f"the runner cannot become user '{bot.user}': {words}"
+    if step == "events":
+        return (
+            f"user '{bot.user}' cannot open {events} ({words}); make the folders above it passable (chmod o+x) or set "
+            "data_dir to a place that user can reach"
+        )
+    if step == "cwd":
+        return f"its folder {bot.cwd} cannot be entered: {words}"
+    if step == "exec":
+        return _exec_in_words(bot.command[0], bot.cwd, number, words)
+    return f"it could not be prepared: {words}"
+
+
+def _exec_in_words(command: str, cwd: Path, number: Any, words: str) -> str:
+    if number == errno.ENOENT and "/" in command and (cwd / command).exists():
+        return f"the command '{command}' exists, but the interpreter its first line names does not"
+    if number == errno.ENOENT:
+        where = f" in {cwd}" if "/" in command and not command.startswith("/") else ""
+        where = where or ("" if "/" in command else " on the PATH")
+        return f"there is no command '{command}'{where}"
+    if number == errno.EACCES:
+        return f"the command '{command}' is not executable for it; chmod +x may help"
+    if number == errno.ENOEXEC:
+        return f"the command '{command}' is no program for this machine, and has no '#!' line"
+    return f"the command '{command}' cannot be run: {words}"

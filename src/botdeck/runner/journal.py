@@ -1,0 +1,122 @@
+"""What must outlive the runner about each bot: what is wanted, and how far its life had come."""
+
+import json
+import logging
+import os
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from botdeck.errors import ProtocolError
+from botdeck.lifecycle import Life
+from botdeck.models import State, Wanted
+from botdeck.protocol.codec import from_json, to_json
+
+VERSION = 1
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One bot. `run` is the run that belongs to the state; None before the first."""
+
+    wanted: Wanted
+    state: State
+    since: datetime
+    reason: str = ""
+    crashes: int = 0
+    restarts: int = 0
+    run: str | None = None
+
+    @classmethod
+    def of(cls, life: Life, since: datetime, run: str | None) -> "Entry":
+        return cls(
+            wanted=life.wanted,
+            state=life.state,
+            since=since,
+            reason=life.reason,
+            crashes=life.crashes,
+            restarts=life.restarts,
+            run=run,
+        )
+
+    def life(self) -> Life:
+        return Life(
+            state=self.state,
+            wanted=self.wanted,
+            reason=self.reason,
+            crashes=self.crashes,
+            restarts=self.restarts,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Document:
+    version: int
+    bots: dict[str, Any] = field(default_factory=dict)
+
+
+class Journal:
+    """One small JSON file, replaced as a whole, so that it is the old one or the new one and never half of each."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._entries = self._read()
+
+    def __getitem__(self, bot: str) -> Entry | None:
+        return self._entries.get(bot)
+
+    def __setitem__(self, bot: str, entry: Entry) -> None:
+        """On return the entry is written; when it changes what is wanted, it also survives a power cut."""
+        before = self._entries.get(bot)
+        if before is not None and replace(before, since=entry.since) == entry:
+            return
+        self._entries[bot] = entry
+        self._write(flush=before is None or before.wanted != entry.wanted)
+
+    def __delitem__(self, bot: str) -> None:
+        if self._entries.pop(bot, None) is not None:
+            self._write(flush=True)
+
+    def bots(self) -> list[str]:
+        return list(self._entries)
+
+    def _read(self) -> dict[str, Entry]:
+        try:
+            document = from_json(_Document, json.loads(self._path.read_text("utf-8")))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, ProtocolError) as error:
+            return self._put_aside(str(error))
+        if document.version > VERSION:
+            return self._put_aside(f"it is of version {document.version}, and this Botdeck reads {VERSION}")
+        entries = {}
+        for bot, value in document.bots.items():
+            try:
+                entries[bot] = from_json(Entry, value)
+            except ProtocolError as error:
+                log.warning("%s: what it says of %s cannot be used: %s", self._path, bot, error)
+        return entries
+
+    def _put_aside(self, why: str) -> dict[str, Entry]:
+        aside = self._path.with_name(f"{self._path.name}.{datetime.now(UTC):%Y%m%dT%H%M%S}")
+        log.error("%s cannot be used (%s); it is kept as %s, and bots begin as configured.", self._path, why, aside)
+        self._path.rename(aside)
+        return {}
+
+    def _write(self, *, flush: bool) -> None:
+        document = _Document(version=VERSION, bots=to_json(self._entries))
+        replace_file(self._path, json.dumps(to_json(document), indent=1) + "\n", flush=flush)
+
+
+def replace_file(path: Path, text: str, *, flush: bool = False) -> None:
+    """Write the whole file or leave the old one. With `flush` it is also on the disk on return."""
+    temporary = path.with_name(path.name + ".tmp")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        if flush:
+            os.fsync(file.fileno())
+    temporary.replace(path)

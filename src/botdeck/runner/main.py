@@ -1,0 +1,252 @@
+"""The runner: puts its parts together, obeys signals, reads the configuration again.
+
+SIGINT ends the bots and then the runner; the next runner starts them again. SIGTERM ends the runner alone; the next one
+takes the bots over. SIGHUP reads botdeck.toml again.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from botdeck.errors import BotdeckError, ConfigError, UnknownBot
+from botdeck.models import Action, BotStatus
+from botdeck.protocol.frames import Member
+from botdeck.runner.bot_runner import BotRunner, Tools
+from botdeck.runner.deck_address import find_deck
+from botdeck.runner.deck_link import DeckLink
+from botdeck.runner.environment import without_botdeck
+from botdeck.runner.journal import Journal
+from botdeck.runner.process import take_lock
+from botdeck.runner.run_dir import FOLDER_MODE, RunDirectory
+from botdeck.runner.spawner import Spawner
+from botdeck.runner.tail import Tail
+from botdeck.sdk.install import copy_sdk
+from botdeck.settings import CONFIG_NAME, Settings, find_config, load_settings
+
+log = logging.getLogger(__name__)
+
+LAST_SHIPMENT_S = 3.0
+"""How long a runner that ends waits for the deck to take what the bots said last."""
+
+
+class AnotherRunner(BotdeckError):
+    """One runner keeps the bots of a data directory."""
+
+
+class Runner:
+    """All bots of one configuration. Use `run` once."""
+
+    def __init__(self, settings: Settings, *, name: str, deck_url: str | None) -> None:
+        self._settings = settings
+        self._bots: dict[str, BotRunner] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._changed = asyncio.Event()
+        self._stop: signal.Signals | None = None
+        self._adding: asyncio.Task[None] | None = None
+        data_dir = settings.data_dir
+        own = data_dir / "runner"
+        for folder in (data_dir, own, own / "bots"):
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(FOLDER_MODE)
+        self._lock = _take_runner_lock(own / "lock", data_dir)
+        address = partial(find_deck, data_dir, url=deck_url, base_path=lambda: self._settings.deck.base_path)
+        self._link = DeckLink(name, self, address)
+        self._tools = Tools(
+            runner_name=name,
+            bots_dir=own / "bots",
+            autoload=_lay_out_sdk(own / "sdk"),
+            own_environment=os.environ.copy(),
+            journal=Journal(own / "journal.json"),
+            spawner=Spawner(without_botdeck(os.environ)),
+            tail=Tail(self._link.grown),
+            link=self._link,
+            changed=self._changed.set,
+        )
+
+    # What the link asks.
+
+    def fleet(self) -> list[Member]:
+        order = [bot.name for bot in self._settings.bots]
+        names = [*(name for name in order if name in self._bots), *(name for name in self._bots if name not in order)]
+        return [Member(bot=self._bots[name].member(), status=self._bots[name].status()) for name in names]
+
+    def obey(self, bot: str, action: Action, operator: str) -> asyncio.Future[BotStatus]:
+        known = self._bots.get(bot)
+        if known is None:
+            raise UnknownBot(bot, list(self._bots))
+        log.info("%s: %s, says %s", bot, action.value, operator)
+        return known.ask(action, operator)
+
+    def shipped(self, run: RunDirectory) -> None:
+        if bot := self._bots.get(run.run.bot):
+            bot.shipped(run)
+            self._changed.set()
+
+    # Its life.
+
+    async def run(self) -> None:
+        """Until a signal says otherwise."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._on_stop, number)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
+        helpers = [asyncio.create_task(self._tools.tail.run())]
+        try:
+            await self._begin()
+            helpers.append(asyncio.create_task(self._link.run()))
+            await self._until_stopped()
+        finally:
+            await _cancel([*helpers, *self._tasks.values()])
+            self._tools.spawner.close()
+            for bot in self._bots.values():
+                bot.close()
+            os.close(self._lock)
+
+    async def _begin(self) -> None:
+        configured = {bot.name: bot for bot in self._settings.bots}
+        left = [path.name for path in sorted(self._tools.bots_dir.iterdir()) if path.is_dir()]
+        for name in dict.fromkeys([*configured, *left]):
+            self._bots[name] = BotRunner(name, configured.get(name), self._tools)
+        for name in set(self._tools.journal.bots()) - set(self._bots):
+            del self._tools.journal[name]
+        await asyncio.gather(*(self._begin_bot(bot) for bot in self._bots.values()))
+
+    async def _begin_bot(self, bot: BotRunner) -> None:
+        try:
+            await bot.begin()
+        except Exception:
+            log.exception("%s: cannot be kept", bot.name)
+            return
+        self._tasks[bot.name] = asyncio.create_task(bot.run(), name=bot.name)
+
+    async def _until_stopped(self) -> None:
+        while self._stop is None:
+            self._changed.clear()
+            await self._forget_gone_bots()
+            await self._changed.wait()
+        if self._stop is signal.SIGINT:
+            await self._take_bots_along()
+        else:
+            log.info("The runner ends; the bots go on.")
+
+    async def _take_bots_along(self) -> None:
+        """SIGINT. A SIGTERM meanwhile leaves the rest as it is."""
+        log.info("The runner ends and stops its bots.")
+        for bot in self._bots.values():
+            bot.leave()
+        await self._wait_until(lambda: self._stop is not signal.SIGINT or all(bot.idle for bot in self._bots.values()))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_SHIPMENT_S):
+                await self._wait_until(lambda: self._stop is not signal.SIGINT or self._link.caught_up)
+
+    async def _wait_until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self._changed.clear()
+            await self._changed.wait()
+
+    def _on_stop(self, number: signal.Signals) -> None:
+        self._stop = number
+        self._changed.set()
+
+    # Configuration.
+
+    def _reload(self) -> None:
+        try:
+            settings = load_settings(self._settings.path)
+        except ConfigError as error:
+            log.error("The configuration stays as it was, for the new one is broken: %s", error)
+            return
+        if settings.data_dir != self._settings.data_dir:
+            log.error("data_dir cannot be changed while the runner runs; the configuration stays as it was.")
+            return
+        self._settings = settings
+        log.info("%s was read again.", settings.path)
+        configured = {bot.name: bot for bot in settings.bots}
+        for name, bot in self._bots.items():
+            bot.configure(configured.get(name))
+        self._adding = asyncio.create_task(self._add([name for name in configured if name not in self._bots]))
+
+    async def _add(self, names: list[str]) -> None:
+        for name in names:
+            bot = self._bots[name] = BotRunner(name, self._settings.bot(name), self._tools)
+            await self._begin_bot(bot)
+        self._link.report_fleet()
+        self._changed.set()
+
+    async def _forget_gone_bots(self) -> None:
+        gone = [bot for bot in self._bots.values() if bot.gone]
+        for bot in gone:
+            log.info("%s: gone", bot.name)
+            del self._bots[bot.name]
+            if task := self._tasks.pop(bot.name, None):
+                await _cancel([task])
+            bot.erase()
+        if gone:
+            self._link.report_fleet()
+
+
+def main(argv: list[str]) -> int:
+    """0: it ended as told; 1: it could not work; 2: bad configuration or usage."""
+    parser = argparse.ArgumentParser(prog="botdeck.runner", description="Keeps bots running and reports to a deck.")
+    parser.add_argument("--config", type=Path, help=f"the {CONFIG_NAME} to use; otherwise the nearest one above")
+    parser.add_argument("--deck", metavar="URL", help="the deck to report to; otherwise the one of the data directory")
+    parser.add_argument("--name", default=socket.gethostname(), help="what this runner is called; default: the host")
+    options = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s runner %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("websockets").setLevel(logging.CRITICAL)  # what matters of it is said here, in one line
+    try:
+        settings = load_settings(options.config or find_config(Path.cwd()))
+    except ConfigError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+    try:
+        _raise_limit_of_open_files()
+        asyncio.run(_run(settings, options))
+    except (BotdeckError, OSError) as error:
+        print(f"The runner cannot work: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+async def _run(settings: Settings, options: argparse.Namespace) -> None:
+    await Runner(settings, name=options.name, deck_url=options.deck).run()
+
+
+def _raise_limit_of_open_files() -> None:
+    """Two files and two pidfds a bot; the bots themselves keep the limit that this program was started with."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _take_runner_lock(path: Path, data_dir: Path) -> int:
+    lock = take_lock(path)
+    if lock is None:
+        first = path.read_text("ascii", "replace").strip() or "unknown"
+        raise AnotherRunner(f"another runner (pid {first}) keeps the bots of {data_dir} already. End that one first.")
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return lock
+
+
+def _lay_out_sdk(target: Path) -> Path | None:
+    try:
+        return copy_sdk(target)
+    except OSError as error:
+        log.error("Bots are not instrumented, for %s cannot be written: %s", target, error.strerror)
+        return None
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,161 @@
+"""The operating system, as the runner needs it: who lives, since when, and how to end it without hitting a stranger.
+
+A pid is only ever used to open a pidfd, which is then checked against the kernel's start tick; from there on the
+pidfd is the process. Whether an instance of a bot lives at all is answered by its lock, not by any pid.
+"""
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import os
+import select
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_KEEP_SIZE_PUNCH_HOLE = 0x01 | 0x02
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """One process for certain: the same pid with another start tick, or of another boot, is somebody else."""
+
+    pid: int
+    shim: int
+    start_tick: int
+    boot_id: str
+
+
+def boot_clock() -> float:
+    """Seconds since the host started, sleep included; never jumps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def boot_id() -> str:
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return ""
+
+
+def age_s(start_tick: int) -> float:
+    """Seconds since the kernel started the process of that tick."""
+    return max(0.0, boot_clock() - start_tick / TICKS_PER_S)
+
+
+def open_process(pid: int, start_tick: int) -> int | None:
+    """A pidfd of exactly that process, or None when it is gone (a zombie counts as gone)."""
+    try:
+        fd = os.pidfd_open(pid)
+    except OSError:
+        return None
+    # Opened first and checked after: if the tick is right now, the pidfd cannot mean a later owner of the pid.
+    if _start_tick(pid) == start_tick and not has_ended(fd):
+        return fd
+    os.close(fd)
+    return None
+
+
+def open_parent(pid: int, *, expected: int) -> int | None:
+    """A pidfd of the parent of a living process, if that is the expected one."""
+    try:
+        fd = os.pidfd_open(expected)
+    except OSError:
+        return None
+    stat = _stat(pid)
+    if stat is not None and int(stat[1]) == expected:
+        return fd
+    os.close(fd)
+    return None
+
+
+def has_ended(pidfd: int) -> bool:
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def terminate(pidfd: int) -> None:
+    """SIGTERM to this process alone: it may want to end its own children well."""
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(pidfd, signal.SIGTERM)
+
+
+def kill_session(pid: int, pidfd: int) -> None:
+    """SIGKILL to the process and its group (its pid is its group, for it began in a session of its own)."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        # While the process is not reaped nobody else can have its pid or lead its group.
+        if not has_ended(pidfd):
+            os.killpg(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+
+
+def kill_strays(run: str) -> int:
+    """SIGKILL everything that still carries the run's id in its environment; how many there were.
+
+    Belt and braces behind the shim's own sweep, needed when the shim itself was killed. Takes milliseconds per
+    hundred processes, so it is called in a thread.
+    """
+    wanted = f"BOTDECK_RUN={run}\0".encode()
+    return sum(_kill_stray(int(entry), wanted) for entry in os.listdir("/proc") if entry.isdigit())
+
+
+def _kill_stray(pid: int, wanted: bytes) -> bool:
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb", buffering=0) as environ:
+        if wanted not in environ.readall():
+            return False
+        fd = os.pidfd_open(pid)
+        try:
+            environ.seek(0)
+            # Still the same program behind the pidfd?
+            if wanted in environ.readall():
+                signal.pidfd_send_signal(fd, signal.SIGKILL)
+                return True
+        finally:
+            os.close(fd)
+    return False
+
+
+def take_lock(path: Path) -> int | None:
+    """A file descriptor that holds the lock until its last copy, in whatever process, is closed; None: it is held."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        # flock and not lockf: only the former is inherited over fork.
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    return fd
+
+
+def punch_hole(fd: int, start: int, end: int) -> None:
+    """Give the blocks of a byte range back to the file system; the file keeps its size. Raises OSError."""
+    if _libc.fallocate(fd, _KEEP_SIZE_PUNCH_HOLE, ctypes.c_long(start), ctypes.c_long(end - start)):
+        raise OSError(ctypes.get_errno(), "fallocate")
+
+
+def first_data(fd: int, offset: int) -> int:
+    """The first offset from `offset` on that holds data and not a hole; the size of the file when there is none."""
+    size = os.fstat(fd).st_size
+    if offset >= size:
+        return size
+    try:
+        return os.lseek(fd, offset, os.SEEK_DATA)
+    except OSError as error:
+        return size if error.errno == errno.ENXIO else offset
+
+
+def _stat(pid: int) -> list[str] | None:
+    """/proc/PID/stat from its third field (the state) on."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    return None
+
+
+def _start_tick(pid: int) -> int | None:
+    stat = _stat(pid)
+    return int(stat[19]) if stat else None

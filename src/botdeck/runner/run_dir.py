@@ -1,0 +1,170 @@
+"""The directory of one run, `bots/NAME/RUNID/`:
+
+    out       what the process printed, stdout and stderr, appended by the process itself
+    events    what it said through the SDK, one JSON object a line
+    pid       who it is, noted by its shim before the program runs
+    exit      how it ended, noted by its shim
+    run.json  its record, as the deck has or will get it
+
+It goes when the run is over and the deck has everything of it.
+"""
+
+import json
+import os
+import secrets
+import shutil
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from botdeck.errors import ProtocolError
+from botdeck.models import Run
+from botdeck.protocol.codec import from_json, to_json
+from botdeck.protocol.frames import stream_name
+from botdeck.runner.journal import replace_file
+from botdeck.runner.process import Identity
+from botdeck.runner.spawner import SystemUser
+from botdeck.runner.stream import Stream
+
+FOLDER_MODE = 0o711
+"""A bot under another account must be able to reach its events file, and to list nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exit:
+    """How a run ended, by its shim's note. `code` is negative for a signal."""
+
+    code: int
+    at: float
+    """On the boot clock."""
+    trouble: dict[str, Any] | None = None
+    """Why the program could not be started: `step`, `errno` and `words`."""
+
+
+def new_run_id(now: datetime, after: str | None) -> str:
+    """Sortable, and later than `after` even if the wall clock was set back."""
+    stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
+    if after is not None and stamp <= after[:15]:
+        stamp = after[:15]
+        if len(after) == 22:
+            return f"{stamp}-{min(int(after[16:], 16) + 1 + secrets.randbelow(4096), 0xFFFFFF):06x}"
+    return f"{stamp}-{secrets.randbelow(1 << 22):06x}"
+
+
+def run_started_at(run_id: str) -> datetime | None:
+    """The time in a run's id; None when it is no run id."""
+    try:
+        return datetime.strptime(run_id[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+class RunDirectory:
+    """One run on disk. `run` is its record; `end_stored` says that the deck has the record with its end."""
+
+    def __init__(self, path: Path, run: Run, bases: dict[str, int]) -> None:
+        self.path = path
+        self.run = run
+        self.end_stored = False
+        self.out = self._stream("out", bases, whole_lines=False)
+        self.events = self._stream("events", bases, whole_lines=True)
+
+    @classmethod
+    def create(cls, bot_dir: Path, run: Run, owner: SystemUser | None) -> "RunDirectory":
+        """Raises OSError."""
+        path = bot_dir / run.id
+        path.mkdir(mode=FOLDER_MODE)
+        path.chmod(FOLDER_MODE)  # whatever the umask says
+        directory = cls(path, run, {})
+        directory._make_files(owner)
+        directory._save()
+        return directory
+
+    @classmethod
+    def open(cls, path: Path, bot: str) -> "RunDirectory | None":
+        """What an earlier runner left; None when the folder is not a run's. Raises OSError."""
+        started_at = run_started_at(path.name)
+        if started_at is None or not path.is_dir():
+            return None
+        try:
+            record = json.loads((path / "run.json").read_text("utf-8"))
+            run, bases = from_json(Run, record["run"]), from_json(dict[str, int], record["bases"])
+        except (OSError, ValueError, KeyError, TypeError, ProtocolError):
+            # Its runner was killed before it wrote the record.
+            run, bases = Run(id=path.name, bot=bot, started_at=started_at), {}
+        directory = cls(path, run, bases)
+        directory._make_files(None)
+        return directory
+
+    @property
+    def streams(self) -> tuple[Stream, Stream]:
+        return self.out, self.events
+
+    @property
+    def over(self) -> bool:
+        return self.run.ended_at is not None
+
+    @property
+    def done(self) -> bool:
+        """The deck has all of it."""
+        return self.over and self.end_stored and all(stream.complete for stream in self.streams)
+
+    def identity(self) -> Identity | None:
+        note = _note(self.path / "pid")
+        try:
+            return None if note is None else from_json(Identity, note)
+        except ProtocolError:
+            return None
+
+    def exit(self) -> Exit | None:
+        """None when the shim had no chance to write it."""
+        note = _note(self.path / "exit")
+        try:
+            return None if note is None else from_json(Exit, note)
+        except ProtocolError:
+            return None
+
+    def begun(self, *, pid: int, started_at: datetime) -> None:
+        self.run = replace(self.run, pid=pid, started_at=started_at)
+        self._save()
+
+    def ended(self, *, at: datetime, exit_code: int | None, signal: str | None, reason: str) -> None:
+        self.run = replace(self.run, ended_at=at, exit_code=exit_code, signal=signal, reason=reason)
+        self._save()
+
+    def remove(self) -> None:
+        for stream in self.streams:
+            stream.close()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _stream(self, kind: str, bases: dict[str, int], *, whole_lines: bool) -> Stream:
+        return Stream(
+            stream_name(self.run.bot, self.run.id, kind),
+            self.path / kind,
+            base=bases.get(kind, 0),
+            whole_lines=whole_lines,
+            remember_base=self._save,
+        )
+
+    def _make_files(self, owner: SystemUser | None) -> None:
+        for stream in self.streams:
+            fd = os.open(stream.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+            try:
+                if owner is not None:
+                    os.fchown(fd, owner.uid, owner.gid)
+            finally:
+                os.close(fd)
+
+    def _save(self) -> None:
+        record = {"run": to_json(self.run), "bases": {"out": self.out.base, "events": self.events.base}}
+        replace_file(self.path / "run.json", json.dumps(record) + "\n")
+
+
+def _note(path: Path) -> Any:
+    """What a shim wrote, None unless it is complete."""
+    try:
+        text = path.read_text("utf-8")
+        return json.loads(text) if text.endswith("\n") else None
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,238 @@
+"""The spawner: a bare, single-threaded Python that forks one shim per bot. It is run as a file, `python -I -S`, and so
+imports the standard library only and nothing of Botdeck.
+
+Why a process of its own: the runner has an event loop and threads, and a fork of such a process may hang. Here fork is
+safe and cheap, and the shims share their pages.
+
+A request is a message with four file descriptors: a memory file with JSON (`Request` in spawner.py says its keys), the
+bot's lock, the file for its output, and a pipe that is closed once the program runs or could not be started. The answer
+carries a pidfd of the shim.
+
+A shim is the parent of one bot, in a session of its own, and a subreaper. It notes in the run's directory who the bot
+is (`pid`, before the program runs) and how it ended (`exit`), then ends whatever the bot left behind. It outlives the
+spawner and the runner.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import gc
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+from types import FrameType
+from typing import Any, NoReturn
+
+PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 15, 36
+ADJUST_OOM = b"300"  # out of memory: rather a bot than its keeper
+LOWEST_LOCK_FD = 64  # a script that says `exec 9>file` must not drop the lock by accident
+SWEEP_S = 5.0
+libc = ctypes.CDLL(None)
+
+
+def main() -> None:
+    requests = socket.socket(fileno=int(sys.argv[1]))
+    os.chdir("/")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, reap)
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+    while True:
+        data, fds, _, _ = socket.recv_fds(requests, 64, 8)
+        if not data:
+            return  # the runner is gone; the shims live on
+        for fd in fds:
+            # Received without close-on-exec, and then the program would hold the pipe that tells that it runs.
+            os.set_inheritable(fd, False)
+        answer(requests, fds)
+
+
+def answer(requests: socket.socket, fds: list[int]) -> None:
+    # SIGCHLD waits meanwhile: until its pidfd is open, an ended shim must stay a zombie, or its pid could be anyone's.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    reply, sent = b"{}", list[int]()
+    try:
+        pid = os.fork()
+        if pid == 0:
+            requests.close()
+            try:
+                shim(*fds)
+            finally:
+                os._exit(1)
+        sent = [os.pidfd_open(pid)]
+    except OSError as error:
+        reply = json.dumps({"error": error.strerror}).encode()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    with contextlib.suppress(OSError):
+        socket.send_fds(requests, [reply], sent)
+    for fd in (*sent, *fds):
+        os.close(fd)
+
+
+def reap(_signal: int, _frame: FrameType | None) -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def shim(memory: int, lock: int, output: int, ready: int) -> NoReturn:
+    request = json.loads(os.pread(memory, os.fstat(memory).st_size, 0))
+    become_shim()
+    failed, report = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        become_bot(request, lock, output, report)
+    for fd in (memory, output, report):
+        os.close(fd)
+    # The write end closes when the program runs (close-on-exec) or after a report of what failed.
+    trouble = read_all(failed)
+    if not trouble:
+        os.close(ready)
+    status, used = wait_for(pid)
+    exit_note = {
+        "code": os.waitstatus_to_exitcode(status),
+        "at": time.clock_gettime(time.CLOCK_BOOTTIME),
+        "user_s": used.ru_utime,
+        "system_s": used.ru_stime,
+        "peak_kib": used.ru_maxrss,
+    }
+    if trouble:
+        exit_note["trouble"] = json.loads(trouble)
+    with contextlib.suppress(OSError):  # a full disk: the end is seen, how it came is not
+        write_note(request["dir"] + "/exit", exit_note)
+    sweep()
+    os._exit(0)
+
+
+def become_shim() -> None:
+    os.setsid()
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    libc.prctl(PR_SET_NAME, b"botdeck-shim", 0, 0, 0)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    # Not the runner's own output: who reads that through a pipe would wait for as long as a shim lives.
+    null = os.open("/dev/null", os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+
+
+def become_bot(request: dict[str, Any], lock: int, output: int, report: int) -> NoReturn:
+    """Never returns: the program runs, or what failed is reported."""
+    step = "prepare"
+    try:
+        os.setsid()
+        reset_signals()
+        fcntl.fcntl(lock, fcntl.F_DUPFD, LOWEST_LOCK_FD)  # a copy without close-on-exec
+        write_note(request["dir"] + "/pid", identity())
+        lower_limits(request["open_files"])
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        if request["user"]:
+            step = "user"
+            os.initgroups(request["user"]["name"], request["user"]["gid"])
+            os.setgid(request["user"]["gid"])
+            os.setuid(request["user"]["uid"])
+        step = "events"
+        os.close(os.open(request["events"], os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC))
+        step = "cwd"
+        os.chdir(request["cwd"])
+        step = "exec"
+        os.execvpe(request["command"][0], request["command"], request["env"])  # noqa: S606 - no shell is the point
+    except OSError as error:
+        os.write(report, json.dumps({"step": step, "errno": error.errno, "words": error.strerror}).encode())
+    except BaseException as error:
+        os.write(report, json.dumps({"step": step, "errno": None, "words": repr(error)}).encode())
+    finally:
+        os._exit(127)
+
+
+def reset_signals() -> None:
+    """Python ignores SIGPIPE, and the shim some more; a program should find all as after login."""
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        with contextlib.suppress(OSError):
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def identity() -> dict[str, Any]:
+    with open("/proc/self/stat", "rb") as stat:
+        start_tick = int(stat.read().rpartition(b")")[2].split()[19])
+    boot_id = ""
+    with contextlib.suppress(OSError), open("/proc/sys/kernel/random/boot_id") as file:
+        boot_id = file.read().strip()
+    return {"pid": os.getpid(), "shim": os.getppid(), "start_tick": start_tick, "boot_id": boot_id}
+
+
+def lower_limits(open_files: int) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, hard))
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
+        file.write(ADJUST_OOM)
+
+
+def wait_for(pid: int) -> tuple[int, resource.struct_rusage]:
+    """Status and resource use of the bot; orphans that came to this subreaper meanwhile are reaped too."""
+    while True:
+        ended, status, used = os.wait4(-1, 0)
+        if ended == pid:
+            return status, used
+
+
+def sweep() -> None:
+    """End what the bot left behind. Children of the killed come here in turn, until there are none."""
+    deadline = time.monotonic() + SWEEP_S
+    while time.monotonic() < deadline:
+        for pid in children():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        time.sleep(0.001)
+
+
+def children() -> list[int]:
+    """The pids below this process; safe to signal, since only this process can reap them."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:
+            return [int(child) for child in file.read().split()]
+    except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
+        everyone = (int(entry) for entry in os.listdir("/proc") if entry.isdigit())
+        return [pid for pid in everyone if parent(pid) == os.getpid()]
+
+
+def parent(pid: int) -> int | None:
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", "rb") as stat:
+        return int(stat.read().rpartition(b")")[2].split()[1])
+    return None
+
+
+def write_note(path: str, record: dict[str, Any]) -> None:
+    """One small write; a note is complete when it ends in a newline."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, json.dumps(record).encode() + b"\n")
+    finally:
+        os.close(fd)
+
+
+def read_all(fd: int) -> bytes:
+    data = b""
+    while piece := os.read(fd, 65536):
+        data += piece
+    os.close(fd)
+    return data
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""One file that a bot writes, on its way to the deck.
+
+Two kinds of offset: in the file, and in the stream. They are the same until the file shrinks under us or the deck asks
+for what was given back already; `base` is what then lies between them, and the run's record keeps it.
+"""
+
+import logging
+import os
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from botdeck.protocol.frames import MAX_DATA_BYTES, Data
+from botdeck.runner import process
+
+log = logging.getLogger(__name__)
+
+PUNCH_STEP = 4 << 20
+BLOCK = 4096
+MOST_MARKS = 1024
+"""Above it every second mark is dropped: times become coarser, and memory stays."""
+MOST_IN_FLIGHT = 8
+"""Data frames of one stream that wait for an acknowledgement; more wait in the file."""
+
+_can_punch = True
+
+
+class Stream:
+    """Read at `sent`, acknowledged by the deck up to `acked`, known to exist up to `seen` (offsets in the stream)."""
+
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        *,
+        base: int = 0,
+        whole_lines: bool = False,
+        remember_base: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.name = name
+        self.path = path
+        self.base = base
+        self.whole_lines = whole_lines
+        self._remember_base = remember_base
+        self.over = False
+        """Nobody writes any more."""
+        self.complete = False
+        """The deck has all of it, and knows that it is all."""
+        self.sent = self.acked = self.seen = base
+        self._marks: deque[tuple[int, datetime]] = deque()
+        self._in_flight: deque[tuple[int, bool]] = deque()
+        self._final_sent = False
+        self._punched = 0
+        self._fd: int | None = None
+
+    def fileno(self) -> int:
+        """Opened once and kept: the file is followed, not its name, whatever is done to the name."""
+        if self._fd is None:
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        return self._fd
+
+    def close(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def look(self, now: datetime) -> bool:
+        """Take notice of what was written since the last look; whether there was anything."""
+        end = os.fstat(self.fileno()).st_size + self.base
+        if end < self.seen:
+            self._shrank(end)
+            end = os.fstat(self.fileno()).st_size + self.base
+        if end == self.seen:
+            return False
+        self._mark(self.seen, now)
+        self.seen = end
+        return True
+
+    def begin(self, cursor: int, now: datetime) -> None:
+        """A connection begins: the deck has everything before `cursor`. Ships from there, whatever was sent before."""
+        self.look(now)
+        self._punched = process.first_data(self.fileno(), 0) // BLOCK * BLOCK
+        self._realign(cursor, now)
+        if self.over:
+            self.close()
+
+    def acknowledge(self, offset: int, now: datetime) -> None:
+        """The deck's cursor, in answer to a frame."""
+        if offset in (end for end, _ in self._in_flight):
+            while self._in_flight and self._in_flight[0][0] <= offset:
+                _, final = self._in_flight.popleft()
+                self.complete = self.complete or final
+            self.acked = offset
+            self._forget_marks()
+            if not self.over:
+                self._give_back()
+        elif offset != self.acked:
+            # The frame was not applied: the deck stands elsewhere than we thought, and the deck is right.
+            log.info("%s: the deck stands at %d and not at %d; going on from there", self.name, offset, self.acked)
+            self._realign(offset, now)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether frames wait for an acknowledgement."""
+        return bool(self._in_flight)
+
+    def next_frame(self, now: datetime) -> Data | None:
+        """The next bytes to ship, or None for now. An events stream is cut at lines, so that a frame is whole events;
+        output is not, for a prompt has no newline."""
+        if self.complete or self._final_sent or len(self._in_flight) >= MOST_IN_FLIGHT:
+            return None
+        payload = self._read_next()
+        final = self.over and self.sent + len(payload) == self.seen
+        if not payload and not final:
+            return None
+        frame = Data(
+            stream=self.name, offset=self.sent, time=self._time_at(self.sent, now), final=final, payload=payload
+        )
+        self.sent += len(payload)
+        self._in_flight.append((self.sent, final))
+        self._final_sent = final
+        if final:
+            self.close()  # after weeks without a deck there may be thousands; only one is open at a time
+        return frame
+
+    def _read_next(self) -> bytes:
+        end = min(self.seen, self.sent + MAX_DATA_BYTES)
+        if not self.whole_lines:
+            end = min(end, next((offset for offset, _ in self._marks if offset > self.sent), end))
+        if end <= self.sent:
+            return b""
+        payload = os.pread(self.fileno(), end - self.sent, self.sent - self.base)
+        if not self.whole_lines:
+            return payload
+        whole = payload.rfind(b"\n") + 1
+        if whole:
+            return payload[:whole]
+        # Half a line: wait for the rest, unless none can come or it is longer than a frame can be.
+        return payload if self.over or len(payload) >= MAX_DATA_BYTES else b""
+
+    def _mark(self, offset: int, now: datetime) -> None:
+        if len(self._marks) >= MOST_MARKS:
+            self._marks = deque(mark for index, mark in enumerate(self._marks) if index % 2 == 0)
+        self._marks.append((offset, now))
+
+    def _time_at(self, offset: int, now: datetime) -> datetime:
+        time = now
+        for begin, seen_at in self._marks:
+            if begin > offset:
+                break
+            time = seen_at
+        return time
+
+    def _forget_marks(self) -> None:
+        """All but the one that holds for the first byte not acknowledged."""
+        while len(self._marks) > 1 and self._marks[1][0] <= self.acked:
+            self._marks.popleft()
+
+    def _realign(self, cursor: int, now: datetime) -> None:
+        self._in_flight.clear()
+        self._final_sent = False
+        begin = cursor - self.base
+        first = process.first_data(self.fileno(), max(begin, 0))
+        if cursor > self.seen:
+            log.warning("%s: the deck has more of it (%d bytes) than is here (%d)", self.name, cursor, self.seen)
+            self._rebase(cursor, self.seen - self.base, now)
+        elif begin < 0 or (first > begin and self.seen > cursor):
+            log.warning("%s: the deck asks for what was given back; %d bytes are left out", self.name, first - begin)
+            self._rebase(cursor, first, now)
+        self.sent = self.acked = cursor
+        self._forget_marks()
+
+    def _shrank(self, end: int) -> None:
+        log.warning(
+            "%s: %s became shorter by %d bytes; what was not shipped of them is lost. Please do not rotate or truncate "
+            "it: shipped space is given back by itself.",
+            self.name,
+            self.path,
+            self.seen - end,
+        )
+        self.base = self.seen = self.sent
+        self._punched = 0
+        self._marks.clear()
+        self._remember_base()
+
+    def _rebase(self, cursor: int, file_offset: int, now: datetime) -> None:
+        """From now on the stream's offset `cursor` means `file_offset`."""
+        size = os.fstat(self.fileno()).st_size
+        self.base = cursor - file_offset
+        self.seen = size + self.base
+        self._marks.clear()
+        if self.seen > cursor:
+            self._mark(cursor, now)
+        self._remember_base()
+
+    def _give_back(self) -> None:
+        """Punch holes behind the acknowledged offset, so that a run of months takes no more room than its backlog."""
+        global _can_punch
+        end = (self.acked - self.base) // BLOCK * BLOCK
+        while _can_punch and end - self._punched >= PUNCH_STEP:
+            try:
+                process.punch_hole(self.fileno(), self._punched, self._punched + PUNCH_STEP)
+            except OSError as error:
+                _can_punch = False
+                log.warning(
+                    "This file system gives no space back before a run is over: %s", os.strerror(error.errno or 0)
+                )
+                return
+            self._punched += PUNCH_STEP
