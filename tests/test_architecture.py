@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "deck": CENTRE | {"storage", "alerts"},
     "runner": CENTRE | {"sdk"},
     "cli": CENTRE,
-    "": {"sdk"},
+    "": {"sdk", "integrations"},
 }
 """What each part may import of the others; "" is `botdeck/__init__.py`."""
 STANDARD_LIBRARY_ONLY = CENTRE | {"sdk", ""}

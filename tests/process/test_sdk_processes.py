@@ -189,16 +189,29 @@ def test_a_botdeck_of_the_bots_own_environment_comes_first(autoload: Path, event
 
 def test_the_sitecustomize_that_ours_hides_runs_too(autoload: Path, events: Path, tmp_path: Path) -> None:
     (tmp_path / "theirs").mkdir()
-    (tmp_path / "theirs/sitecustomize.py").write_text("print('theirs'); mark = 7")
+    (tmp_path / "theirs/sitecustomize.py").write_text("import sys; mark = 7; sys.path.append('/added')")
     path = os.pathsep.join([str(autoload), str(tmp_path / "theirs")])
 
-    done = python("import sitecustomize; print(sitecustomize.mark)", environment(events, PYTHONPATH=path))
+    code = "import sys, sitecustomize; print(sitecustomize.mark, '/added' in sys.path)"
+    done = python(code, environment(events, PYTHONPATH=path))
 
-    assert done.stdout == "theirs\n7\n"
+    assert done.stdout == "7 True\n"
+
+
+def test_what_the_hidden_sitecustomize_raises_is_said_as_ever(autoload: Path, events: Path, tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/sitecustomize.py").write_text("raise RuntimeError('theirs')")
+    path = os.pathsep.join([str(autoload), str(tmp_path / "theirs")])
+
+    plain = python("print('runs')", environment(None, PYTHONPATH=str(tmp_path / "theirs")))
+    loaded = python("print('runs')", environment(events, PYTHONPATH=path))
+
+    assert "RuntimeError: theirs" in plain.stderr
+    assert (loaded.stdout, loaded.stderr) == (plain.stdout, plain.stderr)
 
 
 def test_a_damaged_copy_does_not_stop_the_bot(autoload: Path, events: Path) -> None:
-    (autoload.parents[1] / "integrations/late.py").write_text("this is not Python")
+    (autoload / "botdeck_late.py").write_text("this is not Python")
     path = os.pathsep.join([str(autoload)])
 
     program = [sys.executable, "-S", "-c", "import sitecustomize; print('fine')"]

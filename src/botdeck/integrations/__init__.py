@@ -1,4 +1,4 @@
-"""One small file per bot library, and the tables that find them. Nothing here imports a bot library.
+"""One small file per bot library, and the table that finds it. Nothing here imports a bot library.
 
 An adapter is a module with three functions: `version()` of the library; `identity(bot)`, the object that two calls for
 the same bot have in common; and `instrument(bot)`. It wraps what the library calls on the bot object itself, and
@@ -20,16 +20,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 ADAPTERS = {"irc": "botdeck.integrations.irc", "sopel": "botdeck.integrations.sopel"}
-"""A library's package, and its adapter."""
-
-LATE = {
-    "irc.bot": [("SingleServerIRCBot", "start")],
-    "irc.client": [("SimpleIRCClient", "start"), ("Reactor", "process_forever")],
-    "irc.client_aio": [("AioReactor", "process_forever")],
-    "sopel.bot": [("Sopel", "run")],
-}
-"""For bots that are not changed at all: in which module, the method of which class is called once, on a bot that is
-complete by then. `late.py` passes the bot through `instrument` there."""
+"""A library's package, and its adapter. `autoload/botdeck_late.py` lists where bots that are not changed come by."""
 
 _lock = threading.Lock()
 _instrumented: weakref.WeakValueDictionary[int, object] | None = None

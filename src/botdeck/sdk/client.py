@@ -25,6 +25,9 @@ class Client:
     """
 
     def __init__(self, writer: Writer, *, run: str, bot: str | None = None) -> None:
+        from botdeck.sdk import lines  # only bots that report need JSON
+
+        self._lines = lines
         self._writer = writer
         self._run = run
         self._bot = bot
@@ -69,11 +72,9 @@ class Client:
         return True
 
     def _append(self, event: str, attrs: dict[str, object]) -> None:
-        from botdeck.sdk import lines
-
         if self._child_pid is not None:
             attrs = {**attrs, "process.pid": self._child_pid}
-        body = lines.body_of(attrs)
+        body = self._lines.body_of(attrs)
         with self._lock:
             if self._dropped and self._write("telemetry.dropped", f'"count":{self._dropped}'):
                 self._dropped = 0
@@ -81,11 +82,10 @@ class Client:
                 self._dropped += 1
 
     def _write(self, event: str, body: str) -> bool:
-        from botdeck.sdk import lines
-
         self._seq += 1
+        line = self._lines.line(event, body, run=self._run, seq=self._seq, time_ns=time.time_ns())
         try:
-            self._writer.write(lines.line(event, body, run=self._run, seq=self._seq, time_ns=time.time_ns()))
+            self._writer.write(line)
         except OSError:
             return False
         return True

@@ -1,8 +1,9 @@
-"""Instruments bots whose files are not changed. `autoload/sitecustomize.py` calls `start` in each Python that the
-runner starts, before the bot's first line.
+"""Instruments bots whose files are not changed. `sitecustomize.py` calls `start` in each Python that the runner starts,
+before the bot's first line.
 
 A finder waits for the modules of LATE. When the bot imports one, it is loaded as ever, and then the late method of its
-class is wrapped. A Python that imports none of them (pip, a helper of the bot) is left as it is.
+class is wrapped. A Python that imports none of them (pip, a helper of the bot) is left as it is, and does not pay for
+Botdeck either: this file imports the rest of it only then.
 """
 
 from __future__ import annotations
@@ -10,15 +11,21 @@ from __future__ import annotations
 import os
 import sys
 
-from botdeck.integrations import LATE, instrument
-from botdeck.sdk.client import guard
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
     from typing import Any
+
+
+LATE = {
+    "irc.bot": [("SingleServerIRCBot", "start")],
+    "irc.client": [("SimpleIRCClient", "start"), ("Reactor", "process_forever")],
+    "irc.client_aio": [("AioReactor", "process_forever")],
+    "sopel.bot": [("Sopel", "run")],
+}
+"""In which module, the method of which class is called once, on a bot that is complete by then."""
 
 
 def start() -> None:
@@ -60,20 +67,29 @@ def _hook_when_loaded(spec: ModuleSpec) -> None:
         vars(loader).pop("exec_module", None)  # the loader is as it was before the module's own code runs
         load(module)
         for class_name, method in LATE[spec.name]:
-            guard(_wrap)(getattr(module, class_name, None), method)
+            _wrap(getattr(module, class_name, None), method)
 
     loader.exec_module = exec_module
 
 
 def _wrap(cls: Any, name: str) -> None:
     method = getattr(cls, name, None)
-    if method is None:
+    if method is None:  # another release of the library
         return
     import functools
 
     @functools.wraps(method)
     def late(self: Any, *args: Any, **kwargs: Any) -> Any:
-        instrument(self)
+        _instrument(self)
         return method(self, *args, **kwargs)
 
     setattr(cls, name, late)
+
+
+def _instrument(bot: object) -> None:
+    try:
+        import botdeck
+
+        botdeck.instrument(bot)
+    except Exception:  # a damaged Botdeck, or one that is too old: the bot comes first
+        return
