@@ -1,8 +1,8 @@
 """Builds the demo's home and prints the path of its botdeck.toml.
 
-The demo is a real chat server (`python -m irc.server`) and a real bot (Sopel), both installed from their authors'
-packages and not changed, and a visitor of ours that talks to the bot. Sopel refuses to run as root; when root runs the
-demo, its bots run as `nobody`, with a Python and libraries that `nobody` can reach.
+The demo is a real chat server (the one in the irc library; `chat_server.py` says what is mended) and a real bot (Sopel,
+not changed), both installed as their authors publish them, and a visitor of ours that talks to the bot. Sopel refuses
+to run as root; when root runs the demo, its bots run as `nobody`, with a Python and libraries that `nobody` can reach.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SCRIPTS = ("start_sopel.py", "visitor.py")
+SCRIPTS = ("chat_server.py", "start_sopel.py", "visitor.py")
 OLDEST_PYTHON = (3, 10)
 CHANNEL = "#botdeck"
 
@@ -226,8 +226,6 @@ def botdeck_toml(
         "sopel": {
             "description": "Sopel, an IRC bot as its authors published it",
             "command": [python, str(home / "start_sopel.py"), *server, str(home / "sopel.cfg")],
-            # Sopel waits until the server hangs up after QUIT, and this server never does.
-            "stop_timeout_s": 1,
         },
         "visitor": {
             "description": "Botdeck's demo visitor: a script that talks to Sopel",
@@ -235,7 +233,7 @@ def botdeck_toml(
         },
         "chat-server": {
             "description": "The IRC server of the irc library, where the two meet",
-            "command": [python, "-m", "irc.server", "-a", server[0], "-p", server[1]],
+            "command": [python, str(home / "chat_server.py"), "-a", server[0], "-p", server[1]],
         },
     }
     if options.without_visitor:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,33 @@ def test_the_visitor_and_sopel_talk_although_the_server_comes_last(world: SopelW
 
     visitor.send_signal(signal.SIGTERM)
     assert visitor.wait(10) == 0
+
+
+def test_sopel_takes_its_leave_and_ends_at_once(world: SopelWorld) -> None:
+    world.start_bot("chat-server")
+    sopel = world.start_bot("sopel")
+    world.wait_for_events("sopel", "gateway.ready")
+
+    sopel.send_signal(signal.SIGTERM)
+
+    assert sopel.wait(8) == 0
+    assert world.events("sopel", "gateway.disconnect")
+
+
+def test_the_chat_server_is_idle_when_nobody_speaks(world: SopelWorld) -> None:
+    server = world.start_bot("chat-server")
+    wait_for(lambda: "Listening" in world.output("chat-server"), "the chat server")
+    world.user("ann"), world.user("bob")
+
+    before = cpu_seconds(server.pid)
+    time.sleep(1)
+
+    assert cpu_seconds(server.pid) - before < 0.3
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_the_visitor_comes_back_when_the_server_does(world: SopelWorld) -> None:
