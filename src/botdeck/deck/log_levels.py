@@ -45,6 +45,9 @@ _MARK = re.compile(
     """,
     re.VERBOSE,
 )
+_STEMS = ("err", "info", "warn", "debug", "exception", "level", "fatal", "crit", "panic", "trace", "lvl", "sever")
+_STEMS += ("notice", "verbose", "dbug", "alert", "emerg", "unhandled ", "uncaught ")
+"""Every mark but the two that begin a line holds one of these; asking for them is cheap, and most lines hold none."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -52,7 +55,12 @@ def level_of(line: str) -> Level | None:
     head = line[:_HEAD]
     if "\x1b" in head:
         head = _COLOURS.sub("", head)
-    mark = _MARK.search(head.lstrip())
+    head = head.lstrip()
+    if head[:1] not in "<IWEF":
+        small = head.lower()
+        if not any(map(small.__contains__, _STEMS)):
+            return None
+    mark = _MARK.search(head)
     if mark is None:
         return None
     kind, text = mark.lastgroup, mark[mark.lastgroup or 0]
