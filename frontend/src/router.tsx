@@ -16,9 +16,14 @@ import { deck } from './stores/deck'
 
 interface SignInSearch {
   /** Where to go after it. */
-  to?: string
+  to?: string | undefined
   /** True when a session ended while the page was open. */
-  over?: boolean
+  over?: true | undefined
+}
+
+/** A path of our own. An address elsewhere would make the sign-in page a stepping stone. */
+function ownPath(to: unknown): string | undefined {
+  return typeof to === 'string' && /^\/(?![/\\])/.test(to) ? to : undefined
 }
 
 const root = createRootRoute({ component: Outlet, errorComponent: Unreachable })
@@ -52,9 +57,9 @@ const signIn = createRoute({
   getParentRoute: () => root,
   path: '/sign-in',
   validateSearch: (search: Record<string, unknown>): SignInSearch => ({
-    // Only paths of our own: an address elsewhere would make the sign-in page a stepping stone.
-    ...(typeof search.to === 'string' && /^\/(?![/\\])/.test(search.to) ? { to: search.to } : {}),
-    ...(search.over === true ? { over: true } : {}),
+    // Said even when undefined, for what is left out here is taken from the address as it stands.
+    to: ownPath(search.to),
+    over: search.over === true ? true : undefined,
   }),
   component: lazyRouteComponent(() => import('./pages/SignIn'), 'SignIn'),
 })

@@ -1,4 +1,7 @@
 import { ActionIcon, Button, createTheme, Menu, PasswordInput, TextInput, Tooltip } from '@mantine/core'
+import fields from './styles/fields.module.css'
+
+const fieldClasses = { label: fields.label, description: fields.description, error: fields.error }
 
 /** Mantine's behaviour; its looks are in styles/tokens.css, which no inline style has to carry. */
 export const theme = createTheme({
@@ -9,8 +12,8 @@ export const theme = createTheme({
     Button: Button.extend({ defaultProps: { size: 'sm' } }),
     ActionIcon: ActionIcon.extend({ defaultProps: { variant: 'default', size: 34 } }),
     Menu: Menu.extend({ defaultProps: { shadow: 'md', position: 'bottom-end', transitionProps: { duration: 0 } } }),
-    PasswordInput: PasswordInput.extend({ defaultProps: { size: 'md' } }),
-    TextInput: TextInput.extend({ defaultProps: { size: 'md' } }),
+    PasswordInput: PasswordInput.extend({ defaultProps: { size: 'md' }, classNames: fieldClasses }),
+    TextInput: TextInput.extend({ defaultProps: { size: 'md' }, classNames: fieldClasses }),
     Tooltip: Tooltip.extend({
       defaultProps: {
         multiline: true,

@@ -22,7 +22,9 @@ export function BotHeader({ bot, role, stale }: Props) {
           <h1 className={classes.name}>{status.bot}</h1>
           {status.description && <p className="muted">{status.description}</p>}
         </div>
-        <ActionButtons status={status} role={role} pending={actions.pending} onAction={actions.ask} />
+        <div className={classes.actions}>
+          <ActionButtons status={status} role={role} pending={actions.pending} onAction={actions.ask} />
+        </div>
         <StateLine bot={bot} stale={stale} />
       </div>
       {actions.problem && <Notice onClose={actions.forget}>{actions.problem.message}</Notice>}

@@ -17,7 +17,7 @@ export function BotSwitch({ shown, stale }: { shown: string; stale: boolean }) {
       <Menu position="bottom-start">
         <Menu.Target>
           <Button variant="default" fullWidth justify="space-between" rightSection={<IconSelector size={16} aria-hidden />}>
-            Bot {order.indexOf(shown) + 1} of {order.length}
+            All {order.length} bots
           </Button>
         </Menu.Target>
         <Menu.Dropdown>

@@ -1,12 +1,14 @@
 import { useConnection } from '../hooks/useConnection'
+import { useDeck } from '../hooks/useDeck'
 import classes from './ConnectionMark.module.css'
 
 /** Whether what the page shows is live, in a word. */
 export function ConnectionMark({ stale }: { stale: boolean }) {
   const { phase } = useConnection()
+  const known = useDeck((state) => state.heardAt !== null)
   const lost = stale || phase === 'refused'
-  const said = lost ? 'Not live' : 'Live'
-  // Within the second of grace nothing is said yet, so that a short loss does not flicker.
+  // Within the second of grace the word stays, so that a short loss does not flicker.
+  const said = lost ? 'Not live' : known ? 'Live' : 'Connecting…'
   const quiet = !lost && phase !== 'live'
   return (
     <span className={classes.mark} data-lost={lost || undefined} data-testid="connection" data-phase={phase}>

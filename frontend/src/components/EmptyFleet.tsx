@@ -1,6 +1,7 @@
 import { Button, CopyButton } from '@mantine/core'
 import { IconCheck, IconCopy, IconRobot } from '@tabler/icons-react'
 import classes from './EmptyFleet.module.css'
+import { Middle } from './Middle'
 
 const EXAMPLE = `[bots.hello]
 command = ["python", "bot.py"]
@@ -10,10 +11,10 @@ description = "Says hello"
 /** No bots yet, and how to have one. */
 export function EmptyFleet() {
   return (
-    <section className={classes.empty}>
-      <IconRobot className={classes.icon} size={40} stroke={1.4} aria-hidden />
+    <Middle>
+      <IconRobot size={40} stroke={1.4} aria-hidden />
       <div>
-        <h1 className={classes.title}>No bots yet</h1>
+        <h1>No bots yet</h1>
         <p className="muted">
           Add one to <code>botdeck.toml</code>, then start <code>botdeck up</code> again. It appears here by itself.
         </p>
@@ -34,6 +35,6 @@ export function EmptyFleet() {
           )}
         </CopyButton>
       </div>
-    </section>
+    </Middle>
   )
 }

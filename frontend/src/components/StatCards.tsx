@@ -4,6 +4,7 @@ import { calendarDay, dateAndTime, shortTime } from '../lib/dates'
 import { hoursMinutes } from '../lib/durations'
 import { isAlive } from '../lib/states'
 import type { BotLive } from '../stores/deck'
+import type { State } from '../types/api.gen'
 import { StatCard } from './StatCard'
 import classes from './StatCards.module.css'
 
@@ -70,6 +71,11 @@ export function StatCards({ bot, stale }: { bot: BotLive; stale: boolean }) {
   )
 }
 
+function note(state: State, started: string | null): string {
+  if (state === 'unknown') return 'not known now'
+  return started ?? (isAlive(state) ? '' : 'no process')
+}
+
 /** Ticks by itself from what the deck said last, unless that is too old to know whether the process still lives. */
 function UptimeCard({ bot, stale }: { bot: BotLive; stale: boolean }) {
   const { status, statusAt, uptime } = bot
@@ -86,7 +92,7 @@ function UptimeCard({ bot, stale }: { bot: BotLive; stale: boolean }) {
       testId="uptime"
       value={seconds === null ? '–' : hoursMinutes(seconds)}
       number={seconds === null ? null : Math.floor(seconds)}
-      note={started ? `started ${shortTime(started, statusAt.wall)}` : lives ? '' : 'no process'}
+      note={note(status.state, started ? `started ${shortTime(started, statusAt.wall)}` : null)}
       hint={started ? `Started ${dateAndTime(started)}` : undefined}
       stale={stale}
     />

@@ -9,7 +9,7 @@ export function Unreachable({ error }: { error: unknown }) {
   const router = useRouter()
   const [tries, setTries] = useState(false)
   return (
-    <Plain title="This page could not be loaded">
+    <Plain title="Could not load this page">
       <Notice>{error instanceof Error ? error.message : String(error)}</Notice>
       <p className="muted">
         If the deck runs on this machine, look at the terminal where <code>botdeck up</code> runs. Bots go on running

@@ -33,12 +33,12 @@ export function pieces(line: string): Piece[] {
   return found
 }
 
-/** Control characters as their pictures (␀, ␛), and those that hide or reorder text by their number. */
+/** Control characters as terminals write them (^G, ^[), and those that hide or reorder text by their number. */
 export function visible(text: string): string {
   return text.replace(INVISIBLE, (character) => {
     const code = character.charCodeAt(0)
-    if (code < 0x20) return String.fromCharCode(0x2400 + code)
-    if (code === 0x7f) return '\u2421'
+    if (code < 0x20) return `^${String.fromCharCode(code + 0x40)}`
+    if (code === 0x7f) return '^?'
     return `<U+${code.toString(16).toUpperCase().padStart(4, '0')}>`
   })
 }

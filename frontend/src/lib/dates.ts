@@ -24,10 +24,11 @@ export function dateAndTime(at: Date | number | string): string {
   return full.format(new Date(at))
 }
 
-/** `19:07` on the same day as `now`, else `22 Nov, 19:07`. */
+/** `19:07` on the same day as `now`, else `22 Nov, 19:07`, with the year when it is another. */
 export function shortTime(at: Date | number | string, now: number): string {
   const then = new Date(at)
   const time = clock.format(then).slice(0, 5)
+  if (then.getFullYear() !== new Date(now).getFullYear()) return `${day.format(then)} ${then.getFullYear()}, ${time}`
   return day.format(then) === day.format(now) ? time : `${day.format(then)}, ${time}`
 }
 

@@ -1,4 +1,5 @@
 import { Button } from '@mantine/core'
+import { IconPlugConnectedX, IconRobotOff } from '@tabler/icons-react'
 import { Link, useRouteContext } from '@tanstack/react-router'
 import { Announcer } from '../components/Announcer'
 import { BotHeader } from '../components/BotHeader'
@@ -7,6 +8,7 @@ import { ConnectionBanner } from '../components/ConnectionBanner'
 import { DashboardSkeleton } from '../components/DashboardSkeleton'
 import { EmptyFleet } from '../components/EmptyFleet'
 import { LogPanel } from '../components/LogPanel'
+import { Middle } from '../components/Middle'
 import { Notice } from '../components/Notice'
 import { Shell } from '../components/Shell'
 import { StatCards } from '../components/StatCards'
@@ -43,20 +45,17 @@ export function Dashboard({ bot: named }: { bot: string | null }) {
 function NotYet({ problem, onRetry }: { problem: Error | null; onRetry: () => void }) {
   if (!problem) return <DashboardSkeleton />
   return (
-    <>
-      <h1 className="visually-hidden">Botdeck</h1>
-      <Notice>
-        <p>
-          <strong>The dashboard could not be loaded.</strong> {problem.message}
-        </p>
-        <p className="muted">Bots go on running without the deck. This page tries again by itself every 10 s.</p>
-      </Notice>
+    <Middle>
+      <IconPlugConnectedX size={40} stroke={1.4} aria-hidden />
       <div>
-        <Button variant="default" onClick={onRetry}>
-          Try again
-        </Button>
+        <h1>The dashboard could not be loaded</h1>
+        <p className="muted">Bots go on running without the deck. This page tries again by itself every 10 s.</p>
       </div>
-    </>
+      <Notice>{problem.message}</Notice>
+      <Button variant="default" onClick={onRetry}>
+        Try again
+      </Button>
+    </Middle>
   )
 }
 
@@ -78,7 +77,8 @@ function Shown({ name, stale }: { name: string | null; stale: boolean }) {
 function UnknownBot({ name }: { name: string }) {
   const order = useDeck((state) => state.order) ?? []
   return (
-    <>
+    <Middle>
+      <IconRobotOff size={40} stroke={1.4} aria-hidden />
       <h1>No bot named “{name}”</h1>
       <p className="muted">
         {order.length === 0 ? 'There are no bots yet.' : 'The bots of this deck: '}
@@ -91,6 +91,6 @@ function UnknownBot({ name }: { name: string }) {
           </span>
         ))}
       </p>
-    </>
+    </Middle>
   )
 }

@@ -135,7 +135,8 @@ function withPolled(state: DeckState, { fleet, stats }: Polled, now: Moment): De
 function withFleet(state: DeckState, fleet: BotList, now: Moment): DeckState {
   const bots: Record<string, BotLive> = {}
   for (const status of fleet.bots) bots[status.bot] = withOneStatus(state.bots[status.bot], status, now)
-  return { ...state, bots, order: fleet.bots.map((status) => status.bot), defaultBot: fleet.default_bot }
+  const logs = Object.fromEntries(Object.entries(state.logs).filter(([name]) => name in bots))
+  return { ...state, bots, logs, order: fleet.bots.map((status) => status.bot), defaultBot: fleet.default_bot }
 }
 
 function withStatus(state: DeckState, status: BotStatus, now: Moment): DeckState {

@@ -1,0 +1,228 @@
+import { act, screen, waitFor, within } from '@testing-library/react'
+import userEvent from '@testing-library/user-event'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { axe } from 'vitest-axe'
+import { FakeWebSocket } from './support/FakeWebSocket'
+import { line, message, snapshot, stats, status } from './support/messages'
+import { ANA, asked, beLive, openPage, SIGNED_IN } from './support/page'
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const FLEET = { default_bot: 'hello', bots: [status()] }
+const CALM = { ...SIGNED_IN, 'GET /api/bots/hello/runs': () => ({ body: [] }) }
+const POLLED = {
+  ...CALM,
+  'GET /api/bots': () => ({ body: FLEET }),
+  'GET /api/dashboard/stats': () => ({ body: stats({ messages_today: 50_000, recent_logs: [line(2), line(3)] }) }),
+}
+
+describe('loading', () => {
+  test('shows the page’s bones and claims nothing', async () => {
+    openPage('/', CALM)
+
+    expect(await screen.findByTestId('loading')).toBeInTheDocument()
+    expect(screen.queryByTestId('state')).not.toBeInTheDocument()
+    expect(screen.getByTestId('connection')).toHaveTextContent('Connecting')
+  })
+})
+
+describe('live', () => {
+  test('shows the four figures, the state and the lines', async () => {
+    openPage('/', CALM)
+    await beLive(snapshot())
+
+    expect(await screen.findByTestId('state')).toHaveTextContent(/^Running$/)
+    expect(screen.getByTestId('uptime')).toHaveTextContent('86h 14m')
+    expect(screen.getByTestId('total-users')).toHaveTextContent('18,234')
+    expect(screen.getByTestId('messages-today')).toHaveAttribute('data-value', '48251')
+    expect(screen.getByTestId('messages-sent-today')).toHaveAttribute('data-value', '1204')
+    expect(screen.getByTestId('active-commands')).toHaveAttribute('data-value', '37')
+    expect(screen.getAllByTestId('log-line')).toHaveLength(2)
+    expect(document.title).toBe('Running: hello')
+  })
+
+  test('changes with each message', async () => {
+    openPage('/', CALM)
+    const socket = await beLive(snapshot())
+    await screen.findByTestId('state')
+
+    socket.say(message('dashboard_stats', stats({ messages_today: 48_252 }), 2))
+    socket.say(message('bot_status', status({ state: 'stopped', uptime_s: null, started_at: null }), 3))
+    socket.say(message('log', { bot: 'hello', lines: [line(3, { text: 'bye <b>' })], dropped: 0 }, 4))
+
+    expect(await screen.findByText('Stopped')).toBeInTheDocument()
+    expect(screen.getByTestId('messages-today')).toHaveTextContent('48,252')
+    expect(screen.getByTestId('uptime')).toHaveTextContent('–')
+    expect(screen.getByTestId('uptime')).not.toHaveAttribute('data-value')
+    expect(screen.getAllByTestId('log-text').at(-1)).toHaveTextContent('bye <b>')
+  })
+
+  test('lets the uptime tick by itself', async () => {
+    vi.useFakeTimers({ shouldAdvanceTime: true })
+    openPage('/', CALM)
+    await beLive(snapshot({ fleet: { default_bot: 'hello', bots: [status({ uptime_s: 59 })] }, stats: stats({ bot_uptime: 59 }) }))
+    expect(await screen.findByTestId('uptime')).toHaveTextContent('0h 0m')
+
+    await act(() => vi.advanceTimersByTimeAsync(3000))
+
+    expect(screen.getByTestId('uptime')).toHaveTextContent('0h 1m')
+  })
+
+  test('has nothing that an accessibility checker objects to', async () => {
+    const { container } = openPage('/', CALM)
+    await beLive(snapshot({ fleet: { default_bot: 'hello', bots: [status(), status({ bot: 'news', state: 'failed' })] } }))
+    await screen.findByTestId('state')
+
+    const { violations } = await axe(container)
+
+    expect(violations).toEqual([])
+  })
+})
+
+describe('empty', () => {
+  test('says what to do when there is no bot', async () => {
+    openPage('/', CALM)
+    await beLive(snapshot({ fleet: { default_bot: null, bots: [] }, stats: null }))
+
+    expect(await screen.findByRole('heading', { name: 'No bots yet' })).toBeInTheDocument()
+    expect(screen.getByText(/\[bots\.hello\]/)).toBeInTheDocument()
+  })
+
+  test('names the bots there are when the address names another', async () => {
+    openPage('/bots/nope', CALM)
+    await beLive(snapshot({ stats: null }))
+
+    expect(await screen.findByRole('heading', { name: 'No bot named “nope”' })).toBeInTheDocument()
+    expect(screen.getByRole('link', { name: 'hello' })).toHaveAttribute('href', '/bots/hello')
+  })
+})
+
+describe('failed', () => {
+  test('says why, and tries again when asked', async () => {
+    const answers = { ...CALM }
+    openPage('/', answers)
+    expect(await screen.findByRole('alert', undefined, { timeout: 3000 })).toHaveTextContent('The deck cannot be reached.')
+
+    Object.assign(answers, POLLED)
+    await userEvent.click(screen.getByRole('button', { name: 'Try again' }))
+
+    expect(await screen.findByTestId('messages-today')).toHaveTextContent('50,000')
+  })
+
+  test('offers to try again when not even the operator is known', async () => {
+    // React and the router report what the page shows; that is not for the test's output.
+    vi.spyOn(console, 'error').mockReturnValue()
+    vi.spyOn(console, 'warn').mockReturnValue()
+    const answers = {}
+    openPage('/', answers)
+    expect(await screen.findByRole('alert')).toHaveTextContent('The deck cannot be reached.')
+
+    Object.assign(answers, CALM)
+    await userEvent.click(screen.getByRole('button', { name: 'Try again' }))
+
+    expect(await screen.findByTestId('loading')).toBeInTheDocument()
+  })
+})
+
+describe('stale', () => {
+  test('says so after a second, greys the state, polls, and is over when the deck is back', async () => {
+    openPage('/', POLLED)
+    const socket = await beLive(snapshot())
+    await screen.findByTestId('state')
+
+    socket.end()
+    FakeWebSocket.latest.closed = true
+    expect(screen.queryByTestId('connection-banner')).not.toBeInTheDocument()
+
+    const banner = await screen.findByTestId('connection-banner', undefined, { timeout: 3000 })
+    expect(banner).toHaveTextContent(/Connection lost\. Showing values from \d\d:\d\d:\d\d, polling every 10 s\./)
+    expect(document.querySelector('main [data-look=running]:not([data-stale])')).toBeNull()
+    expect(document.title).toBe('Not live: hello')
+    await waitFor(() => {
+      expect(screen.getByTestId('messages-today')).toHaveTextContent('50,000')
+    })
+    expect(screen.getAllByTestId('log-line').map((row) => row.dataset.id)).toEqual(['1', '2', '3'])
+
+    await userEvent.click(within(banner).getByRole('button', { name: 'Retry now' }))
+    await beLive(snapshot({}, 1, 'b'))
+    await waitFor(() => {
+      expect(screen.queryByTestId('connection-banner')).not.toBeInTheDocument()
+    })
+    expect(document.title).toBe('Running: hello')
+  })
+
+  test('says nothing about a loss that is over within the second', async () => {
+    openPage('/', POLLED)
+    const socket = await beLive(snapshot())
+    await screen.findByTestId('state')
+    const before = asked.length
+
+    socket.end()
+    await vi.waitFor(() => {
+      expect(FakeWebSocket.latest).not.toBe(socket)
+    }, 2000)
+    await beLive(snapshot({}, 1, 'b'))
+
+    expect(screen.queryByTestId('connection-banner')).not.toBeInTheDocument()
+    expect(asked.slice(before)).not.toContain('GET /api/bots')
+  })
+
+  test('keeps a bot whose runner is away unknown, with the reason', async () => {
+    openPage('/', CALM)
+    const away = status({ state: 'unknown', reason: 'its runner is away', uptime_s: null, started_at: null })
+    await beLive(snapshot({ fleet: { default_bot: 'hello', bots: [away] } }))
+
+    expect(await screen.findByTestId('state')).toHaveTextContent(/^Unknown$/)
+    expect(screen.getByTestId('reason')).toHaveTextContent('its runner is away')
+    expect(screen.getByRole('button', { name: 'Start' })).toBeDisabled()
+  })
+})
+
+describe('actions', () => {
+  test('wait for the status that says so, and kill is offered only while stopping', async () => {
+    openPage('/', {
+      ...CALM,
+      'POST /api/bots/hello/stop': () => ({ body: { bot: 'hello', action: 'stop', status: status({ state: 'stopping' }) } }),
+    })
+    const socket = await beLive(snapshot())
+    expect(await screen.findByRole('button', { name: 'Start' })).toBeDisabled()
+    expect(screen.queryByRole('button', { name: 'Kill' })).not.toBeInTheDocument()
+
+    await userEvent.click(screen.getByRole('button', { name: 'Stop' }))
+    expect(screen.getByRole('button', { name: 'Stopping…' })).toBeDisabled()
+    expect(screen.getByTestId('state')).toHaveTextContent('Running')
+
+    socket.say(message('bot_status', status({ state: 'stopping', wanted: 'stopped', reason: 'stopped by ana' }), 2))
+    expect(await screen.findByRole('button', { name: 'Kill' })).toBeEnabled()
+
+    socket.say(message('bot_status', status({ state: 'stopped', wanted: 'stopped', uptime_s: null }), 3))
+    await waitFor(() => {
+      expect(screen.getByRole('button', { name: 'Start' })).toBeEnabled()
+    })
+    expect(screen.getByRole('button', { name: 'Stop' })).toBeDisabled()
+    expect(screen.queryByRole('button', { name: 'Kill' })).not.toBeInTheDocument()
+  })
+
+  test('that are refused say why, in place', async () => {
+    openPage('/', {
+      ...CALM,
+      'POST /api/bots/hello/restart': () => ({ status: 503, body: { detail: 'The runner is away.', code: 'runner_away' } }),
+    })
+    await beLive(snapshot())
+
+    await userEvent.click(await screen.findByRole('button', { name: 'Restart' }))
+
+    expect(await screen.findByRole('alert')).toHaveTextContent('The runner is away.')
+    expect(screen.getByRole('button', { name: 'Restart' })).toBeEnabled()
+  })
+
+  test('are not for viewers', async () => {
+    openPage('/', { ...CALM, 'GET /api/auth/me': () => ({ body: { ...ANA, role: 'viewer' } }) })
+    await beLive(snapshot())
+
+    expect(await screen.findByRole('button', { name: 'Stop' })).toBeDisabled()
+    expect(screen.getByText(/you can look, but not act/)).toBeInTheDocument()
+  })
+})

@@ -1,0 +1,84 @@
+import type {
+  BotStatus,
+  DashboardStats,
+  HeartbeatMessage,
+  LogLine,
+  ServerMessage,
+  Snapshot,
+  SnapshotMessage,
+} from '../../src/types/api.gen'
+
+const TIME = '2026-11-22T19:07:42Z'
+
+export function status(over: Partial<BotStatus> = {}): BotStatus {
+  return {
+    bot: 'hello',
+    state: 'running',
+    wanted: 'running',
+    since: TIME,
+    reason: '',
+    run: '20261122T190742-1a2b3c',
+    pid: 4242,
+    started_at: TIME,
+    uptime_s: 310_440,
+    restarts: 0,
+    retry_in_s: null,
+    runner: 'local',
+    description: '',
+    ...over,
+  }
+}
+
+export function stats(over: Partial<DashboardStats> = {}): DashboardStats {
+  return {
+    bot: 'hello',
+    total_users: 18_234,
+    bot_uptime: 310_440,
+    messages_today: 48_251,
+    messages_sent_today: 1_204,
+    active_commands: 37,
+    day: '2026-11-22',
+    time_zone: 'Europe/Vienna',
+    recent_logs: null,
+    ...over,
+  }
+}
+
+export function line(id: number, over: Partial<LogLine> = {}): LogLine {
+  return {
+    id,
+    bot: 'hello',
+    run: '20261122T190742-1a2b3c',
+    time: TIME,
+    stream: 'out',
+    level: 'info',
+    text: `line ${id}`,
+    ...over,
+  }
+}
+
+export function snapshot(over: Partial<Snapshot> = {}, seq = 1, epoch = 'a'): SnapshotMessage {
+  const data: Snapshot = {
+    server_version: '0.1.0',
+    time_zone: 'Europe/Vienna',
+    stats_interval_s: 10,
+    operator: { user_id: 'u1', name: 'ana', role: 'admin' },
+    fleet: { default_bot: 'hello', bots: [status()] },
+    stats: stats({ recent_logs: [line(1), line(2)] }),
+    ...over,
+  }
+  return { type: 'snapshot', timestamp: TIME, epoch, seq, data }
+}
+
+export function heartbeat(seq: number, epoch = 'a'): HeartbeatMessage {
+  return { type: 'heartbeat', timestamp: TIME, epoch, seq, data: {} }
+}
+
+/** Any message but a snapshot, as the first after one. */
+export function message<T extends ServerMessage['type']>(
+  type: T,
+  data: Extract<ServerMessage, { type: T }>['data'],
+  seq = 2,
+): ServerMessage {
+  return { type, timestamp: TIME, epoch: 'a', seq, data } as ServerMessage
+}
