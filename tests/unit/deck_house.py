@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from botdeck.deck.clock import SYSTEM_CLOCK, Clock
 from botdeck.deck.main import create_app
 from botdeck.deck.server import DeckServer, listen, url_of
+from botdeck.deck.sockets import DeckWebSocketProtocol
 from botdeck.models import Action, Bot, BotStatus, LogLine, State, Wanted
 from botdeck.protocol import frames
 from botdeck.settings import DeckSettings, Settings
@@ -57,6 +58,12 @@ class House:
         await self._serving
         self._listener.close()
         await self.storage.close()
+
+    async def stopped(self) -> None:
+        await asyncio.wait({self._serving})
+
+    def open_websockets(self) -> list[DeckWebSocketProtocol]:
+        return [one for one in self.server.server_state.connections if isinstance(one, DeckWebSocketProtocol)]
 
     @property
     def origin(self) -> str:
@@ -127,7 +134,6 @@ class House:
 
 @contextlib.asynccontextmanager
 async def a_deck(data_dir: Path, *, clock: Clock = SYSTEM_CLOCK, **deck: Any) -> AsyncIterator[House]:
-    data_dir.mkdir(exist_ok=True)
     settings = Settings(
         path=data_dir / "botdeck.toml", data_dir=data_dir, deck=DeckSettings(**{"port": 0, **deck}), bots=()
     )
@@ -161,18 +167,19 @@ class LiveBrowser:
         return data
 
     async def subscribe(self, bot: str | None) -> dict[str, Any]:
+        """The snapshot that answers, not the one that every connection begins with."""
+        if not self.messages:
+            await self.next_of("snapshot")
         await self.socket.send(json.dumps({"type": "subscribe", "bot": bot}))
         return await self.next_of("snapshot")
 
     async def closed(self) -> tuple[int, str]:
         """Code and reason, once the deck has closed it."""
         async with asyncio.timeout(DEADLINE_S):
-            try:
+            with contextlib.suppress(ConnectionClosed):
                 while True:
                     self.messages.append(json.loads(await self.socket.recv()))
-            except ConnectionClosed as closed:
-                assert closed.rcvd is not None, "the connection broke without a word"
-                return closed.rcvd.code, closed.rcvd.reason
+        return self.socket.close_code or 0, self.socket.close_reason or ""
 
 
 class ScriptedRunner:
@@ -278,5 +285,5 @@ def a_line(number: int, text: str = "", bot: str = "helper") -> LogLine:
 
 async def eventually(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(DEADLINE_S):
-        while not true():
+        while not true():  # noqa: ASYNC110  (nothing to wait on: a look into the deck)
             await asyncio.sleep(0.005)
