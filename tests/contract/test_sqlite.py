@@ -388,3 +388,56 @@ async def test_abandoned_commands_and_finished_streams_are_forgotten_at_last(
 
     await storage.retain(Retention(), NOON + timedelta(days=91))
     assert ask(path, "SELECT group_concat(stream) FROM cursor") == "greeter/r2/events"
+
+
+# What later pages will read and no method asks for yet
+
+
+async def test_commands_are_counted_by_quarter_name_and_outcome(storage: SqliteStorage, path: Path) -> None:
+    def finished(duration: Any, outcome: str = "ok", name: str = "ping", **more: Any) -> Any:
+        return event("command.finished", command_name=name, outcome=outcome, duration_ms=duration, **more)
+
+    feed = Feed(storage)
+    await feed.send(finished(2), finished(5.5), finished(1, "error"), finished(9, name="roll"))
+    await feed.send(finished(4), finished("slow"), finished(7, time=NOON + timedelta(minutes=15)))
+
+    quarter = int(NOON.timestamp()) // 900
+    connection = sqlite3.connect(path)
+    rows = connection.execute(
+        "SELECT bucket, command, outcome, n, duration_ms_sum, duration_ms_max FROM command_bucket ORDER BY 1, 2, 3"
+    ).fetchall()
+    connection.close()
+    assert rows == [
+        (quarter, "ping", "error", 1, 1.0, 1.0),
+        (quarter, "ping", "ok", 4, 11.5, 5.5),
+        (quarter, "roll", "ok", 1, 9.0, 9.0),
+        (quarter + 1, "ping", "ok", 1, 7.0, 7.0),
+    ]
+
+
+async def test_a_person_has_first_and_last_time_messages_and_latest_name(storage: SqliteStorage, path: Path) -> None:
+    def seen(name: str | None, minute: int) -> Any:
+        return event("user.seen", user_id="irc:ann", user_name=name, time=NOON + timedelta(minutes=minute))
+
+    def person() -> Any:
+        connection = sqlite3.connect(path)
+        first, last, n, name = connection.execute("SELECT first, last, n, name FROM person").fetchone()
+        connection.close()
+        noon = int(NOON.timestamp())
+        return (first // 1_000_000 - noon) // 60, (last // 1_000_000 - noon) // 60, n, name
+
+    feed = Feed(storage)
+    await feed.send(seen(None, 0), received("m1"), received("m1"), received())
+    assert person() == (0, 0, 2, None)
+    await feed.send(seen("Ann", 5), seen("Ann B.", 10), seen("Old", 7))
+    assert person() == (0, 10, 2, "Ann B.")
+    await Feed(storage, run="r0").send(seen("Older", -5))  # the tail of an earlier run comes late
+    assert person() == (-5, 10, 2, "Ann B.")
+    await feed.send(seen(None, 20), received("m2", time=NOON + timedelta(minutes=30)))
+    assert person() == (-5, 30, 3, "Ann B.")
+
+
+async def test_a_commit_waits_for_the_disk(storage: SqliteStorage) -> None:
+    (level,) = await storage._write(lambda c: c.execute("PRAGMA synchronous").fetchone())
+
+    assert level == 2  # FULL: the WAL is synced at every commit
