@@ -140,6 +140,15 @@ def test_a_full_disk_leaves_the_bot_running() -> None:
     assert (done.stdout, done.stderr) == ("fine\n", "")
 
 
+def test_a_bot_whose_folder_is_gone_runs_on(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    code = f"""
+import os; os.chdir({str(tmp_path / "gone")!r}); os.rmdir(os.getcwd())
+import botdeck; botdeck.emit("x"); botdeck.error("no exception at all"); print("fine")
+"""
+    assert python(code, environment(Path("events"))).stdout == "fine\n"
+
+
 @pytest.fixture
 def autoload(tmp_path: Path) -> Path:
     return copy_sdk(tmp_path / "sdk")

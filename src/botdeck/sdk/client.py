@@ -119,8 +119,12 @@ def _from_environment() -> Client | None:
         return None
     from botdeck.sdk.writer import FileWriter
 
+    try:
+        writer = FileWriter(path)
+    except OSError:  # a relative path, and the folder we are in is gone
+        return None
     run = os.environ.get("BOTDECK_RUN") or os.urandom(8).hex()
-    return Client(FileWriter(path), run=run, bot=os.environ.get("BOTDECK_BOT"))
+    return Client(writer, run=run, bot=os.environ.get("BOTDECK_BOT"))
 
 
 def _after_fork_in_child() -> None:
