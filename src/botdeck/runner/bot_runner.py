@@ -18,18 +18,17 @@ from botdeck.lifecycle import ALIVE, Adopted, Asked, CannotStart, Due, Ended, Ha
 from botdeck.models import Action, Bot, BotStatus, Run, State, Wanted
 from botdeck.runner import endings, process
 from botdeck.runner.deck_link import DeckLink
-from botdeck.runner.environment import CannotRun, bot_environment, system_user
+from botdeck.runner.environment import CannotRun, system_user
 from botdeck.runner.instance import Instance, find_instance
 from botdeck.runner.journal import Entry, Journal
+from botdeck.runner.launch import launch, take_bot_lock
 from botdeck.runner.run_dir import FOLDER_MODE, RunDirectory, new_run_id
-from botdeck.runner.spawner import Request, Spawner, SpawnTrouble
+from botdeck.runner.spawner import Spawner, SpawnTrouble
 from botdeck.runner.tail import Tail
 from botdeck.settings import BotSettings
 
 log = logging.getLogger(__name__)
 
-LOCK_PATIENCE_S = 1.0
-"""What was just killed may hold the lock a moment longer."""
 MOST_ORDERS = 100
 """Orders that wait for one bot; more are refused."""
 
@@ -69,6 +68,8 @@ class BotRunner:
         self._since = datetime.now(UTC)
         self._run: RunDirectory | None = None
         """The current run, or the last one."""
+        self._run_in_course: str | None = None
+        """The run that the state speaks of, for the journal."""
         self._kept: dict[str, RunDirectory] = {}
         """Runs the deck does not have all of."""
         self._instance: Instance | None = None
@@ -161,7 +162,7 @@ class BotRunner:
             wanted = Wanted.RUNNING if self.settings and self.settings.autostart else Wanted.STOPPED
             self._life = Life(wanted=wanted)
         else:
-            self._life, self._since = entry.life(), entry.since
+            self._life, self._since, self._run_in_course = entry.life(), entry.since, entry.run
         for path in sorted(self._dir.iterdir()):
             with contextlib.suppress(OSError):
                 if run := RunDirectory.open(path, self.name):
@@ -177,7 +178,7 @@ class BotRunner:
             self._ship(run)
 
     def _adopt(self, run: RunDirectory, instance: Instance) -> None:
-        self._run, self._instance = run, instance
+        self._run, self._instance, self._run_in_course = run, instance, run.run.id
         log.info("%s: taken over, pid %d, run %s", self.name, instance.pid, run.run.id)
         self._finish_others()
         self._watch()
@@ -205,7 +206,14 @@ class BotRunner:
             except Exception:
                 log.exception("%s: unexpected trouble", self.name)
                 await asyncio.sleep(1)
+                self._recover()
             self._tools.changed()
+
+    def _recover(self) -> None:
+        """After an unexpected error: a bot without a process is not left as if it had one."""
+        ending = any(news is _Signal.PROCESS_ENDED for news, _ in self._inbox)
+        if self._instance is None and self._life.state in ALIVE and not ending:
+            self._put(Ended(lived_s=0.0, luck=_luck(), trouble="the runner met trouble with it, and its log says more"))
 
     def close(self) -> None:
         """The runner ends; the bot goes on."""
@@ -248,6 +256,8 @@ class BotRunner:
         self._life, order = lifecycle.step(before, happening, process.boot_clock(), self._policy())
         if self._life.state is not before.state:
             self._since = datetime.now(UTC)
+        if order is Order.SPAWN:
+            self._run_in_course = None  # until there is a new one, so that no old end is taken for its end
         if self._life != before:
             self._changed(before)
         if answer is not None and not answer.done():
@@ -278,7 +288,7 @@ class BotRunner:
         self._tools.link.report_status(self.status())
 
     def _save(self) -> None:
-        self._tools.journal[self.name] = Entry.of(self._life, self._since, self._run.run.id if self._run else None)
+        self._tools.journal[self.name] = Entry.of(self._life, self._since, self._run_in_course)
 
     def _retry_in_s(self) -> float | None:
         if self._life.state is not State.BACKOFF or self._life.due_at is None:
@@ -303,41 +313,25 @@ class BotRunner:
 
     async def _start(self, settings: BotSettings, run: Run) -> None:
         """Raises CannotRun when trying again will not help, SpawnTrouble or OSError when it may."""
-        user = system_user(settings.user)
-        lock = await self._lock()
+        tools, user = self._tools, system_user(settings.user)
+        lock = await take_bot_lock(self._dir / "lock", self._run.run.id if self._run else None)
         try:
-            self._run = directory = RunDirectory.create(self._dir, run, user)
-            self._kept[run.id] = directory
+            self._run = directory = self._kept[run.id] = RunDirectory.create(self._dir, run, user)
+            self._run_in_course = run.id
             self._save()
-            environment = bot_environment(
+            shim = await launch(
+                tools.spawner,
                 settings,
-                own=self._tools.own_environment,
+                directory,
+                lock=lock,
                 user=user,
-                run=run.id,
-                events=directory.events.path,
-                autoload=self._tools.autoload,
+                own_environment=tools.own_environment,
+                autoload=tools.autoload,
             )
-            request = Request(
-                dir=str(directory.path),
-                command=settings.command,
-                env=environment,
-                cwd=str(settings.cwd),
-                user=user,
-                events=str(directory.events.path),
-            )
-            shim = await self._tools.spawner.spawn(request, lock=lock, output=directory.out.fileno())
         finally:
             # The shim and the bot hold copies. When the last is closed, nothing of this run lives any more.
             os.close(lock)
         self._begun(directory, shim)
-
-    async def _lock(self) -> int:
-        deadline = process.boot_clock() + LOCK_PATIENCE_S
-        while (lock := process.take_lock(self._dir / "lock")) is None:
-            if process.boot_clock() > deadline:
-                raise SpawnTrouble("something of an earlier run still lives and holds its lock")
-            await asyncio.sleep(0.005)
-        return lock
 
     def _begun(self, run: RunDirectory, shim: int) -> None:
         self._instance = Instance.of_shim(run, shim)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosedError, InvalidStatus, WebSocketException
 
 from botdeck import __version__
 from botdeck.errors import BotdeckError, ProtocolError
@@ -41,12 +41,15 @@ from botdeck.protocol.frames import (
 from botdeck.runner.deck_address import DeckAddress, NoDeck
 from botdeck.runner.process import boot_clock
 from botdeck.runner.run_dir import RunDirectory
+from botdeck.runner.shipment import Shipment
 from botdeck.runner.stream import Stream
 
 log = logging.getLogger(__name__)
 
 FIRST_REDIAL_S = 0.1
-LONGEST_REDIAL_S = 5.0
+LONGEST_REDIAL_S = 10.0
+LONGEST_LOCAL_REDIAL_S = 1.0
+"""To a deck on this machine, which is back within seconds."""
 OPEN_TIMEOUT_S = 10.0
 KEEPALIVE_S = 20.0
 STALLED_S = 60.0
@@ -91,34 +94,29 @@ class DeckLink:
         self._name = name
         self._owner = owner
         self._find_deck = find_deck
-        self._runs: dict[str, RunDirectory] = {}
-        self._run_of: dict[str, RunDirectory] = {}
-        self._streams: dict[str, Stream] = {}
+        self._shipment = Shipment()
         self._cursors: dict[str, int] = {}
         self._connected = False
         self._overflowed = False
         self._reports: deque[Frame | _Taken] = deque()
-        self._ready: dict[Stream, None] = {}
         self._work = asyncio.Event()
         self._progress_at = 0.0
-        self._said = ""
+        self._away: str | None = None
+        """Why there is no link, as it was logged."""
 
     # What the runner tells.
 
     def keep(self, run: RunDirectory) -> None:
         """Ship this run's files from now on, and its record."""
-        self._runs[run.run.id] = run
-        for stream in run.streams:
-            self._streams[stream.name] = stream
-            self._run_of[stream.name] = run
-            if self._connected:
-                stream.begin(self._cursors.get(stream.name, 0), datetime.now(UTC))
-                self._ready[stream] = None
+        self._shipment.add(run)
+        if self._connected:
+            self._shipment.begin(run.streams, self._cursors, datetime.now(UTC))
+            self._work.set()
         self.report_run(run)
 
     def grown(self, stream: Stream) -> None:
-        if self._connected and stream.name in self._streams:
-            self._ready[stream] = None
+        if self._connected:
+            self._shipment.grown(stream)
             self._work.set()
 
     def report_status(self, status: BotStatus) -> None:
@@ -136,7 +134,7 @@ class DeckLink:
     @property
     def caught_up(self) -> bool:
         """The deck has all of the runs that are over, or nobody is there to take it."""
-        return not self._connected or not any(run.over for run in self._runs.values())
+        return not self._connected or not any(run.over for run in self._shipment.runs)
 
     # Dialling.
 
@@ -145,8 +143,11 @@ class DeckLink:
         delay = FIRST_REDIAL_S
         while True:
             began = boot_clock()
+            longest = LONGEST_LOCAL_REDIAL_S
             try:
-                await self._connection()
+                address = self._find_deck()
+                longest = LONGEST_LOCAL_REDIAL_S if address.local else LONGEST_REDIAL_S
+                await self._connection(address)
             except (OSError, TimeoutError, WebSocketException, BotdeckError) as error:
                 self._say_away(error)
             finally:
@@ -154,10 +155,9 @@ class DeckLink:
             if boot_clock() - began > LONGEST_REDIAL_S:
                 delay = FIRST_REDIAL_S
             await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
-            delay = min(LONGEST_REDIAL_S, delay * 2)
+            delay = min(longest, delay * 2)
 
-    async def _connection(self) -> None:
-        address = self._find_deck()
+    async def _connection(self, address: DeckAddress) -> None:
         async with connect(
             address.link,
             additional_headers={"Authorization": f"Bearer {address.token}"},
@@ -172,7 +172,7 @@ class DeckLink:
         ) as websocket:
             await self._greet(websocket)
             log.info("Linked to the deck at %s.", address.shown)
-            self._said = ""
+            self._away = None
             await self._both_ways(websocket)
 
     async def _greet(self, websocket: ClientConnection) -> None:
@@ -198,14 +198,10 @@ class DeckLink:
         self._overflowed = False
         self._cursors = welcome.cursors
         self._progress_at = boot_clock()
-        now = datetime.now(UTC)
         self.report_fleet()
-        for run in self._runs.values():
+        for run in self._shipment.runs:
             self.report_run(run)
-        for name, stream in self._streams.items():
-            if not stream.complete:
-                stream.begin(welcome.cursors.get(name, 0), now)
-                self._ready[stream] = None
+        self._shipment.begin_all(welcome.cursors, datetime.now(UTC))
         self._work.set()
 
     async def _both_ways(self, websocket: ClientConnection) -> None:
@@ -224,19 +220,14 @@ class DeckLink:
     def _disconnected(self) -> None:
         self._connected = False
         self._reports.clear()
-        self._ready.clear()
-        for run in self._runs.values():
-            if run.over:
-                # There may be thousands while the deck is away; each is opened again when it is shipped.
-                for stream in run.streams:
-                    stream.close()
+        self._shipment.pause()
 
     def _say_away(self, error: Exception) -> None:
-        """Once, and again when the reason changes."""
-        reason = _in_words(error)
-        if reason != self._said:
+        """Once. Again only for what the deck itself says, for then something is to be done about it."""
+        reason, refused = _in_words(error), isinstance(error, InvalidStatus | BotdeckError)
+        if self._away is None or (refused and not isinstance(error, NoDeck) and reason != self._away):
             log.warning("No link to the deck: %s. Bots go on; what they write is kept and shipped later.", reason)
-            self._said = reason
+            self._away = reason
 
     # Sending: reports first, then data of each stream in turn.
 
@@ -244,28 +235,18 @@ class DeckLink:
         while not self._overflowed:
             while self._reports:
                 report = self._reports.popleft()
-                frame = StatusReport(status=report.now()) if isinstance(report, _Taken) else report
-                await websocket.send(encode(frame))
-            if self._ready:
-                await self._send_data(websocket, next(iter(self._ready)))
+                told = StatusReport(status=report.now()) if isinstance(report, _Taken) else report
+                await websocket.send(encode(told))
+            if self._shipment.ready:
+                if frame := self._shipment.next_frame(datetime.now(UTC)):
+                    await websocket.send(encode_data(frame))
                 continue
             self._work.clear()
             await self._wait_for_work()
         raise LinkEnded("it does not take what it is told")
 
-    async def _send_data(self, websocket: ClientConnection, stream: Stream) -> None:
-        del self._ready[stream]
-        try:
-            frame = stream.next_frame(datetime.now(UTC))
-        except OSError as error:
-            log.error("%s cannot be read: %s", stream.path, error.strerror)
-            return
-        if frame is not None:
-            self._ready[stream] = None  # at the end of the queue: the others come first
-            await websocket.send(encode_data(frame))
-
     async def _wait_for_work(self) -> None:
-        if not any(stream.waiting for stream in self._streams.values()):
+        if not self._shipment.waiting:
             self._progress_at = boot_clock()
             await self._work.wait()
             self._progress_at = boot_clock()
@@ -290,39 +271,20 @@ class DeckLink:
         async for message in websocket:
             match frame := _decoded(message):
                 case Ack():
-                    self._acknowledged(frame)
+                    self._progress_at = boot_clock()
+                    self._shipped(self._shipment.acknowledge(frame.stream, frame.offset, datetime.now(UTC)))
+                    self._work.set()
                 case RunStored():
-                    self._stored(frame)
+                    if frame.ended:
+                        self._shipped(self._shipment.end_stored(frame.run))
                 case Order():
                     self._obey(frame)
                 case _:
                     raise LinkEnded(f"a deck does not send {type(frame).__name__}")
 
-    def _acknowledged(self, ack: Ack) -> None:
-        self._progress_at = boot_clock()
-        stream = self._streams.get(ack.stream)
-        if stream is None:
-            return
-        stream.acknowledge(ack.offset, datetime.now(UTC))
-        self._ready[stream] = None
-        self._work.set()
-        self._let_go(self._run_of[ack.stream])
-
-    def _stored(self, stored: RunStored) -> None:
-        run = self._runs.get(stored.run)
-        if run is not None and stored.ended and run.over:
-            run.end_stored = True
-            self._let_go(run)
-
-    def _let_go(self, run: RunDirectory) -> None:
-        if not run.done:
-            return
-        self._runs.pop(run.run.id, None)
-        for stream in run.streams:
-            self._streams.pop(stream.name, None)
-            self._run_of.pop(stream.name, None)
-            self._ready.pop(stream, None)
-        self._owner.shipped(run)
+    def _shipped(self, run: RunDirectory | None) -> None:
+        if run is not None:
+            self._owner.shipped(run)
 
     def _obey(self, order: Order) -> None:
         try:
@@ -354,6 +316,8 @@ def _in_words(error: Exception) -> str:
         if code in (401, 403):
             return f"the deck does not accept the runner's token (HTTP {code})"
         return f"the deck answers HTTP {code}"
+    if isinstance(error, ConnectionClosedError) and error.rcvd is None:
+        return "the connection broke"
     if isinstance(error, TimeoutError):
         return "the deck does not answer"
     if isinstance(error, NoDeck | OSError):

@@ -78,6 +78,8 @@ class RunDirectory:
         path.chmod(FOLDER_MODE)  # whatever the umask says
         directory = cls(path, run, {})
         directory._make_files(owner)
+        for stream in directory.streams:
+            stream.fresh = True
         directory._save()
         return directory
 

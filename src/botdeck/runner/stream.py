@@ -45,12 +45,15 @@ class Stream:
         self._remember_base = remember_base
         self.over = False
         """Nobody writes any more."""
+        self.fresh = False
+        """Nothing of it was ever sent to any deck."""
         self.complete = False
         """The deck has all of it, and knows that it is all."""
         self.sent = self.acked = self.seen = base
         self._marks: deque[tuple[int, datetime]] = deque()
         self._in_flight: deque[tuple[int, bool]] = deque()
         self._final_sent = False
+        self._asking = False
         self._punched = 0
         self._fd: int | None = None
 
@@ -77,17 +80,27 @@ class Stream:
         self.seen = end
         return True
 
-    def begin(self, cursor: int, now: datetime) -> None:
-        """A connection begins: the deck has everything before `cursor`. Ships from there, whatever was sent before."""
+    def begin(self, cursor: int | None, now: datetime) -> None:
+        """A connection begins: the deck has everything before `cursor`. Ships from there, whatever was sent before.
+
+        None: the deck named no cursor. Then it has none of it, or all, or does not count the bot as ours; it is asked.
+        """
         self.look(now)
         self._punched = process.first_data(self.fileno(), 0) // BLOCK * BLOCK
-        self._realign(cursor, now)
+        self._asking = cursor is None and not self.fresh
+        self._in_flight.clear()
+        if not self._asking:
+            self._realign(cursor or 0, now)
+        self.fresh = False
         if self.over:
             self.close()
 
     def acknowledge(self, offset: int, now: datetime) -> None:
         """The deck's cursor, in answer to a frame."""
-        if offset in (end for end, _ in self._in_flight):
+        if self._asking:
+            self._asking = False
+            self._realign(offset, now)
+        elif offset in (end for end, _ in self._in_flight):
             while self._in_flight and self._in_flight[0][0] <= offset:
                 _, final = self._in_flight.popleft()
                 self.complete = self.complete or final
@@ -97,7 +110,7 @@ class Stream:
                 self._give_back()
         elif offset != self.acked:
             # The frame was not applied: the deck stands elsewhere than we thought, and the deck is right.
-            log.info("%s: the deck stands at %d and not at %d; going on from there", self.name, offset, self.acked)
+            log.warning("%s: the deck stands at %d and not at %d; going on from there", self.name, offset, self.acked)
             self._realign(offset, now)
 
     @property
@@ -108,6 +121,8 @@ class Stream:
     def next_frame(self, now: datetime) -> Data | None:
         """The next bytes to ship, or None for now. An events stream is cut at lines, so that a frame is whole events;
         output is not, for a prompt has no newline."""
+        if self._asking:
+            return self._question(now)
         if self.complete or self._final_sent or len(self._in_flight) >= MOST_IN_FLIGHT:
             return None
         payload = self._read_next()
@@ -123,6 +138,13 @@ class Stream:
         if final:
             self.close()  # after weeks without a deck there may be thousands; only one is open at a time
         return frame
+
+    def _question(self, now: datetime) -> Data | None:
+        """An empty frame at the very beginning changes nothing, and is answered with the cursor."""
+        if self._in_flight:
+            return None
+        self._in_flight.append((0, False))
+        return Data(stream=self.name, offset=0, time=now)
 
     def _read_next(self) -> bytes:
         end = min(self.seen, self.sent + MAX_DATA_BYTES)

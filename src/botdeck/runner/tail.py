@@ -46,8 +46,12 @@ class Tail:
     def finish(self, stream: Stream) -> None:
         """Its writers are gone: take one last look and forget it."""
         self._hot.pop(stream, None)
-        stream.look(datetime.now(UTC))
         stream.over = True
+        try:
+            stream.look(datetime.now(UTC))
+        except OSError as error:
+            log.error("%s: cannot be read, and is given up: %s", stream.path, error.strerror)
+            stream.complete = True
         self._grown(stream)
 
     async def run(self) -> None:
