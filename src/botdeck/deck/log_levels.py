@@ -45,8 +45,9 @@ _MARK = re.compile(
     """,
     re.VERBOSE,
 )
-_STEMS = ("err", "info", "warn", "debug", "exception", "level", "fatal", "crit", "panic", "trace", "lvl", "sever")
-_STEMS += ("notice", "verbose", "dbug", "alert", "emerg", "unhandled ", "uncaught ")
+_STEMS = (
+    "err info warn debug exception level fatal crit panic trace lvl sever notice verbose dbug alert emerg unhandled uncaught"
+).split()
 """Every mark but the two that begin a line holds one of these; asking for them is cheap, and most lines hold none."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
