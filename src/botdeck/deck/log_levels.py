@@ -45,9 +45,27 @@ _MARK = re.compile(
     """,
     re.VERBOSE,
 )
-_STEMS = (
-    "err info warn debug exception level fatal crit panic trace lvl sever notice verbose dbug alert emerg unhandled uncaught"
-).split()
+_STEMS = [
+    "err",
+    "info",
+    "warn",
+    "debug",
+    "exception",
+    "level",
+    "fatal",
+    "crit",
+    "panic",
+    "trace",
+    "lvl",
+    "sever",
+    "notice",
+    "verbose",
+    "dbug",
+    "alert",
+    "emerg",
+    "unhandled",
+    "uncaught",
+]
 """Every mark but the two that begin a line holds one of these; asking for them is cheap, and most lines hold none."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
