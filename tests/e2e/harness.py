@@ -45,6 +45,8 @@ class ChatUser:
 
     def __init__(self, port: int, nick: str, channel: str = "#botdeck") -> None:
         self.nick, self.channel = nick, channel
+        self.present: set[str] = set()
+        """Nicks seen in the channel."""
         self._socket = socket.create_connection(("127.0.0.1", port), 10)
         self._buffer = b""
         self._send(f"NICK {nick}", f"USER {nick} 0 * :{nick}")
@@ -55,20 +57,20 @@ class ChatUser:
     def say(self, text: str) -> None:
         self._send(f"PRIVMSG {self.channel} :{text}")
 
-    def sees(self, nick: str) -> bool:
-        """Whether that nick is in the channel now."""
-        self._send(f"NAMES {self.channel}")
-        return nick in re.split(r"[ :@+]+", self.wait_line(" 353 "))
+    def wait_for_nick(self, nick: str, timeout_s: float = 40.0) -> None:
+        """Until somebody of that name is in the channel."""
+        if nick not in self.present:
+            self.wait_line(f":{nick}!", timeout_s)
+            assert nick in self.present, f"{nick} spoke, but is not in {self.channel}"
 
     def wait_line(self, part: str, timeout_s: float = 20.0) -> str:
-        """The first line from the server that holds `part`."""
+        """The first line from the server, after those read before, that holds `part`."""
         deadline = time.monotonic() + timeout_s
         while True:
             while b"\n" in self._buffer:
                 raw, _, self._buffer = self._buffer.partition(b"\n")
                 line = raw.decode().strip()
-                if line.startswith("PING"):
-                    self._send(line.replace("PING", "PONG", 1))
+                self._note(line)
                 if part in line:
                     return line
             self._socket.settimeout(max(0.01, deadline - time.monotonic()))
@@ -81,6 +83,14 @@ class ChatUser:
 
     def close(self) -> None:
         self._socket.close()
+
+    def _note(self, line: str) -> None:
+        if line.startswith("PING"):
+            self._send(line.replace("PING", "PONG", 1))
+        elif " 353 " in line:
+            self.present |= set(line.rpartition(":")[2].split())
+        elif joined := re.match(rf":([^! ]+)!\S+ JOIN :?{re.escape(self.channel)}", line):
+            self.present.add(joined[1])
 
     def _send(self, *lines: str) -> None:
         self._socket.sendall("".join(f"{line}\r\n" for line in lines).encode())
@@ -108,18 +118,21 @@ class Botdeck:
         with self.config.open("a") as file:
             file.write(more_config)
         self.process: subprocess.Popen[bytes] | None = None
+        self._users: list[ChatUser] = []
         self.output = self.home / "up.log"
 
     def up(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "botdeck.cli", "up", "--config", str(self.config)],
-            stdin=subprocess.DEVNULL,
-            stdout=self.output.open("ab"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        wait_for(lambda: "Botdeck is up at" in self.said() or self.process.poll() is not None, "botdeck up", 40)
-        assert self.process.poll() is None, self.said()
+        with self.output.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "botdeck.cli", "up", "--config", str(self.config)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        process, seen = self.process, len(self.said())
+        wait_for(lambda: "Botdeck is up at" in self.said()[seen:] or process.poll() is not None, "botdeck up", 40)
+        assert process.poll() is None, self.said()
 
     def down(self) -> None:
         """Ctrl-C, as an operator would."""
@@ -183,12 +196,16 @@ class Botdeck:
         if self.status("chat-server")["state"] != "running":
             self.cli("start", "chat-server")
         wait_for(lambda: _open(self.irc_port), "the chat server")
-        return ChatUser(self.irc_port, nick)
+        user = ChatUser(self.irc_port, nick)
+        self._users.append(user)
+        return user
 
     def wait_for_sopel(self, user: ChatUser) -> None:
-        wait_for(lambda: user.sees("sopel"), "Sopel in the channel", 40)
+        user.wait_for_nick("sopel")
 
     def close(self) -> None:
+        for user in self._users:
+            user.close()
         try:
             self.down()
         finally:

@@ -96,7 +96,6 @@ def test_a_cut_socket_is_told_polled_over_and_mended(botdeck: Botdeck, dashboard
         expect(page.get_by_test_id("connection-banner")).to_be_hidden(timeout=15_000)
         bob.say("there you are")
         expect_number(page, "messages-today", 2, timeout_s=3)
-        bob.close()
     finally:
         wire.close()
 

@@ -44,7 +44,7 @@ def test_as_many_messages_as_people_sent_are_counted(botdeck: Botdeck, dashboard
         ann.say(f"message {n}")
     for n in range(15):
         bob.say(f".calc {n} * 2")
-    ann.wait_line(":28")  # 14 * 2, the last answer
+    ann.wait_line("] 28")  # 14 * 2, the last answer
 
     expect_number(page, "messages-today", 40)
     expect_number(page, "messages-sent-today", 15)

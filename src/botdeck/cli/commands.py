@@ -17,7 +17,7 @@ from rich.text import Text
 from botdeck import __version__
 from botdeck.cli.client import DeckAway, DeckClient, DeckRefused
 from botdeck.cli.durations import hours_minutes
-from botdeck.cli.stack import Stack, StackFailed, deck_url, up_pid
+from botdeck.cli.stack import Stack, StackFailed, address_when_up, up_pid
 from botdeck.errors import BotdeckError, ConfigError
 from botdeck.lifecycle import ALIVE
 from botdeck.models import Action, BotStatus, LogLine, State
@@ -241,7 +241,7 @@ def _up_detached(settings: Settings) -> None:
             start_new_session=True,
         )
     while process.poll() is None:
-        if up_pid(settings.data_dir) == process.pid and (url := deck_url(settings.data_dir)):
+        if up_pid(settings.data_dir) == process.pid and (url := address_when_up(settings)):
             _say_up(settings, url)
             return
         time.sleep(0.05)

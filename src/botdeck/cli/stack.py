@@ -127,22 +127,10 @@ class Stack:
             now = time.monotonic()
             for program in (self.deck, self.runner):
                 program.tend(now)
-            if not announced and (url := self._address_when_up()):
+            if not announced and (url := address_when_up(self.settings)):
                 self.deck.worked = self.runner.worked = announced = True
                 on_up(url)
             time.sleep(0.05 if not announced else 0.2)
-
-    def _address_when_up(self) -> str | None:
-        """The deck's address once it answers and the runner has told it of every bot."""
-        url = deck_url(self.settings.data_dir)
-        if url is None:
-            return None
-        try:
-            known = {bot.bot: bot.state for bot in DeckClient(self.settings).bots().bots}
-        except BotdeckError:
-            return None
-        reported = all(known.get(bot.name, State.UNKNOWN) is not State.UNKNOWN for bot in self.settings.bots)
-        return url if reported else None
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         self._interrupts += 1
@@ -201,6 +189,17 @@ def deck_url(data_dir: Path) -> str | None:
         return str(json.loads((data_dir / "deck.json").read_text())["url"])
     except (OSError, ValueError, KeyError):
         return None
+
+
+def address_when_up(settings: Settings) -> str | None:
+    """The deck's address once it answers and the runner has told it of every bot."""
+    try:
+        client = DeckClient(settings)
+        known = {bot.bot: bot.state for bot in client.bots().bots}
+    except BotdeckError:
+        return None
+    reported = all(known.get(bot.name, State.UNKNOWN) is not State.UNKNOWN for bot in settings.bots)
+    return client.url if reported else None
 
 
 def _end_with_parent() -> None:
