@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 POLL_S = 0.02
 QUIET_ROUNDS = 10
 """Looks without growth after which a file is left to inotify again."""
+_UNWATCHABLE = QUIET_ROUNDS + 1
+"""In place of the number of quiet looks: quiet, and the system gives no watch for it."""
 UNWATCHABLE_POLL_S = 0.5
 """Between looks at quiet files when the system gives no more watches."""
 
@@ -79,9 +81,11 @@ class Tail:
                     self._hot[stream] = 0
                 elif quiet < QUIET_ROUNDS:
                     self._hot[stream] = quiet + 1
-                elif self._rest(stream):
-                    # Written between the last look and the watch? That write gave no notice.
-                    self._hot.pop(stream) if not self._look(stream, now) else None
+                elif not self._rest(stream):
+                    self._hot[stream] = _UNWATCHABLE
+                elif not self._look(stream, now):
+                    # (What was written between the last look and the watch gave no notice.)
+                    self._hot.pop(stream)
             except OSError as error:
                 log.warning("%s: cannot be read: %s", stream.path, error.strerror)
                 self._hot.pop(stream, None)
@@ -93,8 +97,8 @@ class Tail:
         return True
 
     def _pause_s(self) -> float:
-        all_quiet = all(quiet >= QUIET_ROUNDS for quiet in self._hot.values())
-        return UNWATCHABLE_POLL_S if all_quiet else POLL_S
+        only_unwatchable = all(quiet == _UNWATCHABLE for quiet in self._hot.values())
+        return UNWATCHABLE_POLL_S if only_unwatchable else POLL_S
 
     def _rest(self, stream: Stream) -> bool:
         """Leave a quiet file to inotify: one notice, at its next write."""
