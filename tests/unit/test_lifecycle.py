@@ -1,0 +1,503 @@
+"""Lives as tables: what happens, when, and what is expected of it."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from botdeck import lifecycle
+from botdeck.errors import ActionRefused
+from botdeck.lifecycle import (
+    Adopted,
+    Asked,
+    CannotStart,
+    Due,
+    Ended,
+    Happening,
+    Leaving,
+    Life,
+    Order,
+    Policy,
+    Ready,
+    Vacant,
+    delay_s,
+    step,
+)
+from botdeck.models import Action, Restart, State, Wanted
+
+START = Asked(action=Action.START, operator="ann")
+STOP = Asked(action=Action.STOP, operator="ann")
+RESTART = Asked(action=Action.RESTART, operator="ann")
+KILL = Asked(action=Action.KILL, operator="ann")
+BEN_STARTS = Asked(action=Action.START, operator="ben")
+CRASH = Ended(lived_s=2.0, exit_code=3)
+CLEAN = Ended(lived_s=2.0, exit_code=0)
+TERMED = Ended(lived_s=20.0, signal="SIGTERM")
+KILLED = Ended(lived_s=20.0, signal="SIGKILL")
+
+ALWAYS = Policy()
+NEVER = Policy(restart=Restart.NEVER)
+ON_FAILURE = Policy(restart=Restart.ON_FAILURE)
+
+Row = tuple[float, Happening, str, str]
+"""When, what happens, the state after it, the order it gives."""
+
+
+def live(rows: Sequence[Row], policy: Policy = ALWAYS, life: Life | None = None) -> Life:
+    life = life or Life()
+    for number, (now, happening, state, order) in enumerate(rows):
+        life, given = step(life, happening, now, policy)
+        assert (number, life.state, given) == (number, state, order), f"row {number}: {happening} gave {life}"
+    return life
+
+
+LIVES: dict[str, tuple[Policy, list[Row]]] = {
+    "start, work, stop": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (1, Due(), "running", "nothing"),
+            (9, STOP, "stopping", "terminate"),
+            (10, TERMED, "stopped", "nothing"),
+        ],
+    ),
+    "a bot that says it is ready is running before its time": (
+        ALWAYS,
+        [(0, START, "starting", "spawn"), (0.2, Ready(), "running", "nothing"), (0.3, Ready(), "running", "nothing")],
+    ),
+    "nothing is due before its time, and what is due happens exactly at it": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (0.999, Due(), "starting", "nothing"),
+            (1.0, Due(), "running", "nothing"),
+            (50, Due(), "running", "nothing"),
+            (60, STOP, "stopping", "terminate"),
+            (69.999, Due(), "stopping", "nothing"),
+            (70.0, Due(), "stopping", "kill"),
+            (71.0, Due(), "stopping", "nothing"),
+            (72.0, KILLED, "stopped", "nothing"),
+        ],
+    ),
+    "an operator stops it during backoff": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (2, CRASH, "starting", "spawn"),
+            (4, CRASH, "backoff", "nothing"),
+            (4.5, STOP, "stopped", "nothing"),
+            (5.1, Due(), "stopped", "nothing"),
+        ],
+    ),
+    "an operator starts it during backoff, and it begins at once and anew": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (2, CRASH, "starting", "spawn"),
+            (4, CRASH, "backoff", "nothing"),
+            (4.5, START, "starting", "spawn"),
+            (6, CRASH, "starting", "spawn"),
+        ],
+    ),
+    "a restart during backoff is a start": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (2, CRASH, "starting", "spawn"),
+            (4, CRASH, "backoff", "nothing"),
+            (4.5, RESTART, "starting", "spawn"),
+        ],
+    ),
+    "five crashes in a row, each start later than the one before": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (2, CRASH, "starting", "spawn"),
+            (4, CRASH, "backoff", "nothing"),
+            (4.99, Due(), "backoff", "nothing"),
+            (5, Due(), "starting", "spawn"),
+            (7, CRASH, "backoff", "nothing"),
+            (8.99, Due(), "backoff", "nothing"),
+            (9, Due(), "starting", "spawn"),
+            (11, CRASH, "backoff", "nothing"),
+            (15, Due(), "starting", "spawn"),
+            (17, CRASH, "backoff", "nothing"),
+            (24.99, Due(), "backoff", "nothing"),
+            (25, Due(), "starting", "spawn"),
+        ],
+    ),
+    "a crash after days of health is the first again": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (2, CRASH, "starting", "spawn"),
+            (4, CRASH, "backoff", "nothing"),
+            (5, Due(), "starting", "spawn"),
+            (6, Due(), "running", "nothing"),
+            (200_000, Ended(lived_s=199_995, signal="SIGSEGV"), "starting", "spawn"),
+            (200_002, CRASH, "backoff", "nothing"),
+        ],
+    ),
+    "a clean end under always is started again": (
+        ALWAYS,
+        [(0, START, "starting", "spawn"), (2, CLEAN, "starting", "spawn"), (4, CLEAN, "backoff", "nothing")],
+    ),
+    "a clean end under on-failure is an end": (
+        ON_FAILURE,
+        [(0, START, "starting", "spawn"), (2, CLEAN, "exited", "nothing"), (3, START, "starting", "spawn")],
+    ),
+    "a crash under on-failure is started again": (
+        ON_FAILURE,
+        [(0, START, "starting", "spawn"), (2, CRASH, "starting", "spawn")],
+    ),
+    "an end that nobody saw counts as a failure": (
+        ON_FAILURE,
+        [(0, START, "starting", "spawn"), (2, Ended(lived_s=2), "starting", "spawn")],
+    ),
+    "a clean end under never is an end": (NEVER, [(0, START, "starting", "spawn"), (2, CLEAN, "exited", "nothing")]),
+    "a crash under never is an end": (NEVER, [(0, START, "starting", "spawn"), (2, CRASH, "exited", "nothing")]),
+    "a restart under never starts it again": (
+        NEVER,
+        [
+            (0, START, "starting", "spawn"),
+            (1, Due(), "running", "nothing"),
+            (2, RESTART, "stopping", "terminate"),
+            (3, TERMED, "starting", "spawn"),
+        ],
+    ),
+    "a bot that ignores SIGTERM is killed during a restart and started": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (1, Due(), "running", "nothing"),
+            (2, RESTART, "stopping", "terminate"),
+            (12, Due(), "stopping", "kill"),
+            (12.1, KILLED, "starting", "spawn"),
+        ],
+    ),
+    "a restart while it is stopping starts it when it is gone": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (2, STOP, "stopping", "terminate"),
+            (3, RESTART, "stopping", "nothing"),
+            (4, TERMED, "starting", "spawn"),
+        ],
+    ),
+    "two restarts are one": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (2, RESTART, "stopping", "terminate"),
+            (3, RESTART, "stopping", "nothing"),
+            (4, TERMED, "starting", "spawn"),
+        ],
+    ),
+    "a stop of a bot that is being restarted leaves it stopped": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (2, RESTART, "stopping", "terminate"),
+            (3, STOP, "stopping", "nothing"),
+            (4, TERMED, "stopped", "nothing"),
+        ],
+    ),
+    "start while stopping, then stop again": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (2, STOP, "stopping", "terminate"),
+            (3, START, "stopping", "nothing"),
+            (4, STOP, "stopping", "nothing"),
+            (12, Due(), "stopping", "kill"),
+            (13, KILLED, "stopped", "nothing"),
+        ],
+    ),
+    "a second stop does not begin patience anew": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (2, STOP, "stopping", "terminate"),
+            (11, STOP, "stopping", "nothing"),
+            (12, Due(), "stopping", "kill"),
+        ],
+    ),
+    "kill during stopping kills at once": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (2, STOP, "stopping", "terminate"),
+            (3, KILL, "stopping", "kill"),
+            (12, Due(), "stopping", "nothing"),
+            (13, KILLED, "stopped", "nothing"),
+        ],
+    ),
+    "kill of a bot that is being restarted leaves it stopped": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (2, RESTART, "stopping", "terminate"),
+            (3, KILL, "stopping", "kill"),
+            (4, KILLED, "stopped", "nothing"),
+        ],
+    ),
+    "a killed bot stays down": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (1, Due(), "running", "nothing"),
+            (2, KILL, "stopping", "kill"),
+            (3, KILLED, "stopped", "nothing"),
+        ],
+    ),
+    "a stop of a stopped bot changes nothing": (ALWAYS, [(0, STOP, "stopped", "nothing")]),
+    "a stop of a bot that just crashed takes": (
+        NEVER,
+        [(0, START, "starting", "spawn"), (2, CRASH, "exited", "nothing"), (3, STOP, "stopped", "nothing")],
+    ),
+    "what cannot run is failed, and an operator may try again": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (0, CannotStart(reason="there is no command 'x'"), "failed", "nothing"),
+            (99, Due(), "failed", "nothing"),
+            (100, RESTART, "starting", "spawn"),
+        ],
+    ),
+    "a stop that crosses with a failing start leaves it stopped": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (0, STOP, "stopping", "terminate"),
+            (0, CannotStart(reason="no"), "stopped", "nothing"),
+        ],
+    ),
+    "a restart that finds the command gone is failed": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (2, RESTART, "stopping", "terminate"),
+            (3, TERMED, "starting", "spawn"),
+            (3, CannotStart(reason="no"), "failed", "nothing"),
+        ],
+    ),
+    "a start that the system refuses is tried again": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (0, Ended(lived_s=0, trouble="no process to be had"), "starting", "spawn"),
+            (0, Ended(lived_s=0, trouble="no process to be had"), "backoff", "nothing"),
+            (1, Due(), "starting", "spawn"),
+        ],
+    ),
+    "the runner ends and takes its bot along": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (2, Leaving(), "stopping", "terminate"),
+            (12, Due(), "stopping", "kill"),
+            (13, KILLED, "stopped", "nothing"),
+        ],
+    ),
+    "the runner ends during backoff": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (2, CRASH, "starting", "spawn"),
+            (4, CRASH, "backoff", "nothing"),
+            (4.5, Leaving(), "stopped", "nothing"),
+            (9, Due(), "stopped", "nothing"),
+        ],
+    ),
+    "the runner ends during a restart": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (2, RESTART, "stopping", "terminate"),
+            (3, Leaving(), "stopping", "nothing"),
+            (4, TERMED, "stopped", "nothing"),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LIVES)
+def test_a_life(name: str) -> None:
+    policy, rows = LIVES[name]
+
+    live(rows, policy)
+
+
+def test_an_order_that_makes_no_sense_is_refused_in_words() -> None:
+    running = live([(0, START, "starting", "spawn"), (1, Due(), "running", "nothing")])
+    restarting, _ = step(running, RESTART, 2, ALWAYS)
+    leaving, _ = step(running, Leaving(), 2, ALWAYS)
+
+    for life, action, words in (
+        (running, START, "already running"),
+        (restarting, START, "being restarted already"),
+        (Life(), KILL, "it is stopped, so there is no process to kill"),
+        (Life(state=State.BACKOFF, wanted=Wanted.RUNNING), KILL, "it is backoff"),
+        (leaving, START, "its runner is ending"),
+    ):
+        with pytest.raises(ActionRefused, match=words):
+            step(life, action, 3, ALWAYS)
+
+
+def test_wanted_is_what_the_operator_asked_for_and_not_what_is() -> None:
+    started = live([(0, START, "starting", "spawn")])
+
+    assert started.wanted is Wanted.RUNNING
+    assert step(started, CannotStart(reason="no"), 0, ALWAYS)[0].wanted is Wanted.RUNNING
+    assert step(started, CLEAN, 1, NEVER)[0].wanted is Wanted.RUNNING
+    assert step(started, Leaving(), 1, ALWAYS)[0].wanted is Wanted.RUNNING
+    assert step(started, RESTART, 1, ALWAYS)[0].wanted is Wanted.RUNNING
+    assert step(started, STOP, 1, ALWAYS)[0].wanted is Wanted.STOPPED
+    assert step(started, KILL, 1, ALWAYS)[0].wanted is Wanted.STOPPED
+
+
+def test_restarts_count_crashes_and_begin_anew_with_an_operators_start_or_restart() -> None:
+    crashed = live(
+        [
+            (0, START, "starting", "spawn"),
+            (2, CRASH, "starting", "spawn"),
+            (4, CRASH, "backoff", "nothing"),
+            (5, Due(), "starting", "spawn"),
+            (6, Due(), "running", "nothing"),
+        ]
+    )
+    restarted = live([(7, RESTART, "stopping", "terminate"), (8, TERMED, "starting", "spawn")], life=crashed)
+
+    assert (crashed.restarts, crashed.crashes) == (2, 2)
+    assert (restarted.restarts, restarted.crashes) == (0, 0)
+
+
+def test_restarts_go_on_counting_after_days_of_health() -> None:
+    life = Life(state=State.RUNNING, wanted=Wanted.RUNNING, restarts=7, crashes=3)
+
+    life, _ = step(life, Ended(lived_s=lifecycle.HEALTHY_AFTER_S, exit_code=1), 9, ALWAYS)
+
+    assert (life.restarts, life.crashes) == (8, 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ([(0, START, "starting", "spawn"), (1, Due(), "running", "nothing")], ""),
+        ([(0, START, "starting", "spawn"), (2, CRASH, "starting", "spawn")], "exited with code 3 after 2.0 s"),
+        ([(0, START, "starting", "spawn"), (2, STOP, "stopping", "terminate")], "stopped by ann"),
+        ([(0, START, "starting", "spawn"), (2, RESTART, "stopping", "terminate")], "restarted by ann"),
+        ([(0, START, "starting", "spawn"), (2, KILL, "stopping", "kill")], "killed by ann"),
+        ([(0, START, "starting", "spawn"), (2, Leaving(), "stopping", "terminate")], "stopped with its runner"),
+        (
+            [(0, START, "starting", "spawn"), (2, STOP, "stopping", "terminate"), (12, Due(), "stopping", "kill")],
+            "stopped by ann; killed, for it did not end within 10 s",
+        ),
+        (
+            [
+                (0, START, "starting", "spawn"),
+                (2, STOP, "stopping", "terminate"),
+                (3, BEN_STARTS, "stopping", "nothing"),
+            ],
+            "stopped by ann, then started again by ben",
+        ),
+    ],
+)
+def test_the_reason_is_in_words(rows: list[Row], reason: str) -> None:
+    assert live(rows).reason == reason
+
+
+def test_a_run_that_was_asked_to_end_ended_for_that_reason_and_others_for_their_own() -> None:
+    stopping = Life(state=State.STOPPING, reason="stopped by ann")
+    running = Life(state=State.RUNNING, reason="")
+
+    assert lifecycle.end_in_words(stopping, Ended(lived_s=1, exit_code=0)) == "stopped by ann"
+    assert lifecycle.end_in_words(running, CRASH) == "exited with code 3"
+    assert lifecycle.end_in_words(running, KILLED) == "ended by SIGKILL"
+    assert lifecycle.end_in_words(running, Ended(lived_s=1)) == "ended, and nobody saw how"
+    assert lifecycle.end_in_words(running, Ended(lived_s=0, trouble="no room")) == "did not start: no room"
+
+
+def left(state: str, wanted: str, *, crashes: int = 0) -> Life:
+    """What the journal keeps of a life."""
+    return Life(state=State(state), wanted=Wanted(wanted), crashes=crashes)
+
+
+ADOPTIONS: list[tuple[str, Life, Happening, Policy, str, str]] = [
+    ("takes over what runs", left("running", "running"), Adopted(lived_s=9), ALWAYS, "running", "nothing"),
+    ("waits for readiness", left("starting", "running"), Adopted(lived_s=0.2), ALWAYS, "starting", "nothing"),
+    ("finishes a stop", left("stopping", "stopped"), Adopted(lived_s=9), ALWAYS, "stopping", "terminate"),
+    ("finishes a restart", left("stopping", "running"), Adopted(lived_s=9), ALWAYS, "stopping", "terminate"),
+    ("stops what nobody wants", left("running", "stopped"), Adopted(lived_s=9), ALWAYS, "stopping", "terminate"),
+    ("starts a new bot", left("stopped", "running"), Vacant(), NEVER, "starting", "spawn"),
+    ("leaves a stopped bot", left("stopped", "stopped"), Vacant(), ALWAYS, "stopped", "nothing"),
+    ("leaves an exited bot", left("exited", "running"), Vacant(), ON_FAILURE, "exited", "nothing"),
+    ("tries a failed bot again", left("failed", "running"), Vacant(), NEVER, "starting", "spawn"),
+    ("goes on after backoff", left("backoff", "running", crashes=4), Vacant(), ALWAYS, "starting", "spawn"),
+    ("starts what was about to", left("starting", "running"), Vacant(), NEVER, "starting", "spawn"),
+    ("sees a crash", left("running", "running"), Vacant(ended=CRASH), ALWAYS, "starting", "spawn"),
+    ("sees a fifth crash", left("running", "running", crashes=4), Vacant(ended=CRASH), ALWAYS, "backoff", "nothing"),
+    ("sees an end for good", left("running", "running"), Vacant(ended=CLEAN), NEVER, "exited", "nothing"),
+    ("sees a stop done", left("stopping", "stopped"), Vacant(ended=TERMED), ALWAYS, "stopped", "nothing"),
+    ("does a restart's second half", left("stopping", "running"), Vacant(ended=TERMED), NEVER, "starting", "spawn"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "life", "happening", "policy", "state", "order"), ADOPTIONS, ids=[r[0] for r in ADOPTIONS]
+)
+def test_a_new_runner(name: str, life: Life, happening: Happening, policy: Policy, state: str, order: str) -> None:
+    after = live([(100, happening, state, order)], policy, life)
+
+    assert after.wanted is life.wanted
+
+
+def test_a_bot_taken_over_in_a_restart_is_started_when_it_is_gone_and_has_new_patience() -> None:
+    restarting = Life(state=State.STOPPING, wanted=Wanted.RUNNING, reason="restarted by ann")
+
+    life = live(
+        [(100, Adopted(lived_s=9), "stopping", "terminate"), (109.9, Due(), "stopping", "nothing")], life=restarting
+    )
+
+    assert life.reason == "restarted by ann"
+    live([(110, Due(), "stopping", "kill"), (111, KILLED, "starting", "spawn")], life=life)
+
+
+def test_a_bot_that_left_with_its_runner_is_started_by_the_next_under_any_policy() -> None:
+    left = live(
+        [(0, START, "starting", "spawn"), (2, Leaving(), "stopping", "terminate"), (3, TERMED, "stopped", "nothing")]
+    )
+    kept_by_journal = Life(state=left.state, wanted=left.wanted, reason=left.reason)
+
+    live([(50, Vacant(), "starting", "spawn")], NEVER, kept_by_journal)
+
+
+@pytest.mark.parametrize(
+    ("crashes", "expected"), [(1, 0), (2, 1), (3, 2), (4, 4), (5, 8), (6, 16), (7, 32), (8, 60), (9, 60), (10_000, 60)]
+)
+def test_delays_double_up_to_a_minute_give_or_take_a_fifth(crashes: int, expected: float) -> None:
+    assert delay_s(crashes, 0.5) == expected
+    assert delay_s(crashes, 0.0) == pytest.approx(0.8 * expected)
+    assert delay_s(crashes, 1.0) == pytest.approx(1.2 * expected)
+
+
+def test_no_sequence_of_happenings_loses_a_process_or_starts_a_second() -> None:
+    """Every sequence of five: a process is spawned only when none lives, and ended only when one does."""
+    happenings = [START, STOP, RESTART, KILL, Leaving(), Due(), Ready(), CRASH, CannotStart(reason="no")]
+    _explore(Life(), alive=False, now=0.0, depth=5, happenings=happenings)
+
+
+def _explore(life: Life, *, alive: bool, now: float, depth: int, happenings: list[Happening]) -> None:
+    assert alive == (life.state in lifecycle.ALIVE), life
+    if depth == 0:
+        return
+    for happening in happenings:
+        if isinstance(happening, Ended | CannotStart) and not alive:
+            continue
+        try:
+            after, order = step(life, happening, now, ALWAYS)
+        except ActionRefused:
+            continue
+        lives = alive and not isinstance(happening, Ended | CannotStart)
+        assert order is not Order.SPAWN or not lives
+        assert order not in (Order.TERMINATE, Order.KILL) or lives
+        _explore(after, alive=lives or order is Order.SPAWN, now=now + 11, depth=depth - 1, happenings=happenings)
