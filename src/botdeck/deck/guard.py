@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from botdeck.deck.auth import LONGEST, Sessions, session_key
 from botdeck.deck.errors import answer_for, problem
 from botdeck.deck.permissions import PRINCIPAL, Principal
+from botdeck.deck.sockets import close_reason
 from botdeck.errors import BotdeckError
 from botdeck.models import Operator, Role
 from botdeck.settings import DeckSettings, Settings
@@ -278,4 +279,4 @@ async def _refuse(refused: Refused, scope: Scope, receive: Receive, send: Send) 
 async def _close(code: int, reason: str, receive: Receive, send: Send) -> None:
     await receive()
     await send({"type": "websocket.accept"})
-    await send({"type": "websocket.close", "code": code, "reason": reason.encode()[:123].decode(errors="ignore")})
+    await send({"type": "websocket.close", "code": code, "reason": close_reason(reason)})

@@ -18,6 +18,7 @@ from botdeck.deck.auth import Accounts, Sessions
 from botdeck.deck.clock import SYSTEM_CLOCK, Clock
 from botdeck.deck.context import Deck
 from botdeck.deck.dashboard import Dashboard
+from botdeck.deck.database_check import DatabaseCheck
 from botdeck.deck.envelopes import Envelopes
 from botdeck.deck.fleet import Fleet
 from botdeck.deck.guard import Guard
@@ -122,6 +123,7 @@ def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
         dashboard=dashboard,
         logs=logs,
         runners=runners,
+        check_database=DatabaseCheck(storage, clock),
     )
 
 

@@ -67,12 +67,11 @@ class LinkServices:
 
 
 class LinkClosed(Exception):
-    """The deck ends the link: close code and a sentence of at most 123 bytes, as WebSocket wants it."""
+    """The deck ends the link: close code and a sentence."""
 
     def __init__(self, code: int, sentence: str) -> None:
         super().__init__(sentence)
         self.code = code
-        self.reason = sentence.encode()[:123].decode(errors="ignore")
 
 
 class RunnerLinks:
@@ -107,7 +106,8 @@ class RunnerLinks:
         return ActionResult(bot=bot, action=action, status=fleet.status(bot))
 
     async def serve(self, frames: AsyncIterator[str | bytes], send: Callable[[str], Awaitable[None]]) -> None:
-        """One connection, until the runner goes. Raises LinkClosed when it is the deck that ends it."""
+        """One connection, until the runner goes. Raises LinkClosed when it is the deck that ends it, and what `send`
+        raises when the runner went: ConnectionError."""
         link = RunnerLink(self._services, send)
         try:
             await link.greet(frames)
@@ -186,6 +186,8 @@ class RunnerLink:
             async with asyncio.timeout(ORDER_TIMEOUT_S):
                 await self._send(order)
                 return await answer
+        except ConnectionError:
+            raise RunnerAway(f"Runner {self.runner} went away before it answered.") from None
         except TimeoutError:
             raise RunnerAway(f"Runner {self.runner} did not answer within {ORDER_TIMEOUT_S:g} s.") from None
         finally:
@@ -265,6 +267,8 @@ class RunnerLink:
         self._room.release()
         self._applying.discard(task)
         if not task.cancelled() and (error := task.exception()):
+            if isinstance(error, ConnectionError):
+                return  # committed, but the runner went before the ack; the reader notices
             if not isinstance(error, LinkClosed):
                 _log.error("A frame of runner %s could not be applied", self.runner, exc_info=error)
                 error = LinkClosed(1011, "The deck made a mistake with a frame; its log says more.")

@@ -4,11 +4,12 @@ that takes nothing any more, and a limit of its own on what one may send."""
 import asyncio
 from typing import Any
 
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
 EXTENSION = "botdeck.connection"
+LONGEST_REASON_BYTES = 123
 _GRACE_S = 0.5
 
 
@@ -27,6 +28,15 @@ class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
     def limit(self, largest_message: int) -> None:
         self.conn.max_message_size = largest_message
 
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not _is_utf8(b"".join(self.frames)):
+            # uvicorn would log a traceback, and anybody could have it write any number of them.
+            self.frames = []
+            self.conn.send_close(1007)
+            self.handle_parser_exception()
+            return
+        super().send_receive_event_to_app()
+
     # A connection whose buffer is full would not close before the peer reads, which it may never do.
 
     def shutdown(self) -> None:
@@ -42,8 +52,8 @@ class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
             self.transport.abort()
 
 
-class BrowserWire:
-    """What a LiveClient writes to."""
+class SocketWire:
+    """An accepted WebSocket to write to, from any number of tasks."""
 
     def __init__(self, websocket: WebSocket, *, largest_frame: int) -> None:
         self._websocket = websocket
@@ -52,26 +62,36 @@ class BrowserWire:
             self._connection.limit(largest_frame)
 
     async def send(self, text: str) -> None:
-        await self._websocket.send_text(text)
-
-    async def close(self, code: int, reason: str) -> None:
-        await self._websocket.close(code, reason.encode()[:123].decode(errors="ignore"))
-
-    def abort(self) -> None:
-        if self._connection:
-            self._connection.abort()
+        """Returns when the connection took it, which may be never. Raises ConnectionResetError when the peer went."""
+        if self._websocket.application_state is not WebSocketState.CONNECTED:
+            raise ConnectionResetError
+        try:
+            await self._websocket.send_text(text)
+        except WebSocketDisconnect:
+            raise ConnectionResetError from None
 
     async def part(self, code: int, reason: str) -> None:
         """Say why and close; let go of a peer that does not even take that."""
+        if self._websocket.application_state is not WebSocketState.CONNECTED:
+            return
         try:
             async with asyncio.timeout(_GRACE_S):
-                await self.close(code, reason)
+                await self._websocket.close(code, close_reason(reason))
         except TimeoutError:
-            self.abort()
+            if self._connection:
+                self._connection.abort()
         except WebSocketDisconnect:
             return
 
 
-def was_closed(error: BaseException | None) -> bool:
-    """Whether that is how writing to a connection fails whose peer went away."""
-    return isinstance(error, WebSocketDisconnect)
+def close_reason(sentence: str) -> str:
+    """As much of it as a close frame can carry."""
+    return sentence.encode()[:LONGEST_REASON_BYTES].decode(errors="ignore")
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from botdeck import __version__
 from botdeck.deck.context import CurrentDeck, CurrentPrincipal, Deck
 from botdeck.deck.live_client import Farewell, LiveClient
 from botdeck.deck.messages import ClientMessage, Snapshot
 from botdeck.deck.permissions import Permission, requires
-from botdeck.deck.sockets import BrowserWire, was_closed
+from botdeck.deck.sockets import SocketWire
 from botdeck.deck.websocket_manager import SIGN_IN
 from botdeck.errors import ProtocolError, StorageError, UnknownBot
 from botdeck.models import DashboardStats
@@ -32,8 +32,11 @@ CHECK_SESSION_EVERY_S = 30.0
 async def live(websocket: WebSocket, user_id: str, deck: CurrentDeck, principal: CurrentPrincipal) -> None:
     operator = principal.operator
     assert operator is not None, "the route's permission lets operators in only"
-    wire = BrowserWire(websocket, largest_frame=LARGEST_FRAME_BYTES)
-    await websocket.accept()
+    wire = SocketWire(websocket, largest_frame=LARGEST_FRAME_BYTES)
+    try:
+        await websocket.accept()
+    except WebSocketDisconnect:
+        return
     if user_id != operator.user_id:
         await wire.part(FORBIDDEN, "Only the signed-in operator's own id is let in.")
         return
@@ -66,7 +69,7 @@ class _Conversation:
             if self._client.ended.done():
                 return self._client.ended.result()
             first = next(task for task in doing if task.done())
-            return None if was_closed(first.exception()) else first.result()
+            return None if isinstance(first.exception(), ConnectionError) else first.result()
         finally:
             self._client.ended.cancel()
             for task in doing:

@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator
 
 from fastapi import APIRouter
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from botdeck.deck.context import CurrentDeck
 from botdeck.deck.permissions import Permission, requires
 from botdeck.deck.runner_link import LinkClosed
-from botdeck.deck.sockets import was_closed
+from botdeck.deck.sockets import SocketWire
+from botdeck.protocol.frames import MAX_FRAME_BYTES
 
 router = APIRouter()
 
@@ -16,14 +17,14 @@ router = APIRouter()
 @router.websocket("/api/runner/link", name="runner_link")
 @requires(Permission.RUNNER)
 async def runner_link(websocket: WebSocket, deck: CurrentDeck) -> None:
-    await websocket.accept()
+    wire = SocketWire(websocket, largest_frame=MAX_FRAME_BYTES)
     try:
-        await deck.runners.serve(_frames(websocket), websocket.send_text)
+        await websocket.accept()
+        await deck.runners.serve(_frames(websocket), wire.send)
     except LinkClosed as closed:
-        await websocket.close(closed.code, closed.reason)
-    except Exception as error:
-        if not was_closed(error):
-            raise
+        await wire.part(closed.code, str(closed))
+    except (ConnectionError, WebSocketDisconnect):
+        return  # it went while it was being told something
 
 
 async def _frames(websocket: WebSocket) -> AsyncIterator[str | bytes]:
