@@ -22,7 +22,7 @@ class PagesHook(BuildHookInterface):  # type: ignore[type-arg]
             return
         if not self._built():
             npm = [str(Path(self.root, "frontend", "with-node")), "npm", "--prefix", str(Path(self.root, "frontend"))]
-            environment = {**os.environ, "BOTDECK_PYTHON": sys.executable}
+            environment = {**os.environ, "PYTHON": sys.executable}
             subprocess.run([*npm, "ci", "--ignore-scripts", "--no-progress"], check=True, env=environment)
             subprocess.run([*npm, "run", "build"], check=True, env=environment)
         build_data["artifacts"].append(f"/{PAGES}/**")
