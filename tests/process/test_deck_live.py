@@ -136,8 +136,17 @@ def timeless(fleet: dict[str, Any]) -> list[dict[str, Any]]:
     return [{key: value for key, value in bot.items() if key != "uptime_s"} for bot in fleet["bots"]]
 
 
-async def test_no_line_is_lost_or_doubled_around_a_snapshot(house: House) -> None:
+async def test_no_line_is_lost_or_doubled_around_a_snapshot(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     pages: list[list[str]] = []
+    read_at_once = house.storage.logs
+
+    async def read_slowly(*arguments: Any, **more: Any) -> Any:
+        """What is read grows old, and lines are published, before the snapshot goes out."""
+        answer = await read_at_once(*arguments, **more)
+        await asyncio.sleep(0.03)
+        return answer
+
+    monkeypatch.setattr(house.storage, "logs", read_slowly)
 
     async def talk(runner: ScriptedRunner) -> None:
         for number in itertools.count():
