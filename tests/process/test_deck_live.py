@@ -143,14 +143,14 @@ async def test_no_line_is_lost_or_doubled_around_a_snapshot(house: House, monkey
     async def read_slowly(*arguments: Any, **more: Any) -> Any:
         """What is read grows old, and lines are published, before the snapshot goes out."""
         answer = await read_at_once(*arguments, **more)
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.12)  # lines are published every 50 ms
         return answer
 
     monkeypatch.setattr(house.storage, "logs", read_slowly)
 
     async def talk(runner: ScriptedRunner) -> None:
         for number in itertools.count():
-            if len(pages) == 12:
+            if len(pages) == 6:
                 return
             await runner.say("helper", f"line {number}")
 
@@ -160,7 +160,7 @@ async def test_no_line_is_lost_or_doubled_around_a_snapshot(house: House, monkey
         asyncio.TaskGroup() as group,
     ):
         group.create_task(talk(runner))
-        for _ in range(12):
+        for _ in range(6):
             async with house.browser(page) as browser:
                 await browser.next_of("log")
                 await browser.subscribe("helper")
