@@ -177,6 +177,10 @@ class BotRunner:
         for run in self._kept.values():
             self._ship(run)
 
+    def cannot_be_kept(self, reason: str) -> None:
+        """Its folder cannot be used. An order may try again."""
+        self._put(CannotStart(reason=f"its folder {self._dir} cannot be used: {reason}"))
+
     def _adopt(self, run: RunDirectory, instance: Instance) -> None:
         self._run, self._instance, self._run_in_course = run, instance, run.run.id
         log.info("%s: taken over, pid %d, run %s", self.name, instance.pid, run.run.id)

@@ -122,9 +122,9 @@ class Runner:
     async def _begin_bot(self, bot: BotRunner) -> None:
         try:
             await bot.begin()
-        except Exception:
-            log.exception("%s: cannot be kept", bot.name)
-            return
+        except OSError as error:
+            log.error("%s: cannot be kept: %s", bot.name, error)
+            bot.cannot_be_kept(str(error))
         self._tasks[bot.name] = asyncio.create_task(bot.run(), name=bot.name)
 
     async def _until_stopped(self) -> None:

@@ -1,0 +1,489 @@
+"""Runner, deck, shim and connection are killed; bots go on, and what they wrote arrives once and in order."""
+
+import asyncio
+import itertools
+import os
+import random
+import signal
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from botdeck.models import Action, State, Wanted
+from tests.process.fake_deck import FakeDeck
+from tests.process.runner_house import PYTHON, STUBBORN, RunnerHouse, lines
+
+pytestmark = pytest.mark.process
+
+SLEEP = "import time; time.sleep(600)"
+COUNT = 20_000
+
+
+async def test_a_runner_killed_mid_burst_loses_and_doubles_nothing(house: RunnerHouse, fake_deck: FakeDeck) -> None:
+    house.configure(bot=house.counter(COUNT, pause_s=0.00005))
+    luck, pids = random.Random(7), set()
+
+    for _ in range(4):
+        runner = await house.start()
+        enough = len(fake_deck.all_bytes("bot")) + luck.randrange(1, len(lines(COUNT)) // 6)
+        await fake_deck.until(lambda enough=enough: len(fake_deck.all_bytes("bot")) >= enough)
+        await house.kill(runner)
+        pids |= set(house.processes())
+    await house.start()
+    await fake_deck.until(lambda: len(fake_deck.all_bytes("bot", "events")) >= len(lines(COUNT, "events")))
+    await fake_deck.until(lambda: len(fake_deck.all_bytes("bot")) >= len(lines(COUNT)))
+
+    assert fake_deck.all_bytes("bot") == lines(COUNT)
+    assert fake_deck.all_bytes("bot", "events") == lines(COUNT, "events")
+    assert len(pids) == 1
+    assert house.processes() == list(pids)
+    assert len(fake_deck.runs_of("bot")) == 1
+
+
+async def test_a_link_cut_mid_burst_with_lost_acknowledgements_loses_and_doubles_nothing(
+    house: RunnerHouse, fake_deck: FakeDeck
+) -> None:
+    house.configure(bot=house.counter(COUNT, pause_s=0.00005, ending="end"))
+    fake_deck.apply_limit = 3
+    await house.start()
+
+    for limit in (1, 5, 2, 4):
+        await fake_deck.until(lambda: fake_deck.apply_limit is None)
+        fake_deck.apply_limit = limit
+    await fake_deck.until(lambda: len(fake_deck.streams) == 2 and all(s.final for s in fake_deck.streams.values()))
+    await house.until(lambda: house.run_dirs("bot") == [])
+
+    assert fake_deck.all_bytes("bot") == lines(COUNT)
+    assert fake_deck.all_bytes("bot", "events") == lines(COUNT, "events")
+    assert len(fake_deck.hellos) >= 5
+
+
+async def test_a_deck_that_was_away_gets_the_times_at_which_the_runner_saw_the_bytes(
+    house: RunnerHouse, fake_deck: FakeDeck
+) -> None:
+    house.configure(bot=house.python("import os, time\nfor n in range(6): os.write(1, b'%d\\n' % n); time.sleep(0.5)"))
+    await house.start()
+    await fake_deck.until(lambda: fake_deck.all_bytes("bot").startswith(b"0\n"))
+
+    await fake_deck.close()
+    out = house.run_dirs("bot")[0] / "out"
+    await house.until(lambda: out.stat().st_size >= 10)
+    await fake_deck.open()
+    await fake_deck.until(lambda: len(fake_deck.all_bytes("bot")) >= 12)
+
+    (stored,) = (s for name, s in fake_deck.streams.items() if name.endswith("out") and len(s.data) >= 12)
+    times = [time for _, length, time in stored.frames if length]
+    assert bytes(stored.data[:12]) == b"0\n1\n2\n3\n4\n5\n"
+    assert [length for _, length, _ in stored.frames if length][:5] == [2] * 5
+    for earlier, later in itertools.pairwise(times):
+        assert timedelta(seconds=0.4) < later - earlier < timedelta(seconds=0.9)
+
+
+async def test_a_new_runner_takes_over_what_runs(house: RunnerHouse, fake_deck: FakeDeck) -> None:
+    house.configure(**{f"bot{n}": house.python(SLEEP) for n in range(4)})
+    first = await house.start()
+    await fake_deck.until(lambda: all(fake_deck.is_(f"bot{n}", "running") for n in range(4)))
+    before = {n: fake_deck.status(f"bot{n}") for n in range(4)}
+
+    await house.kill(first)
+    fake_deck.statuses.clear()
+    await house.start()
+    await fake_deck.until(lambda: all(fake_deck.is_(f"bot{n}", "running") for n in range(4)))
+
+    for number, old in before.items():
+        new = fake_deck.status(f"bot{number}")
+        assert old is not None
+        assert new is not None
+        assert old.started_at is not None
+        assert new.started_at is not None
+        assert (new.pid, new.run, new.since, new.restarts) == (old.pid, old.run, old.since, 0)
+        assert abs(new.started_at - old.started_at) < timedelta(seconds=0.1)
+    assert len(house.processes()) == 4
+
+
+async def test_sigterm_leaves_the_bots_and_the_next_runner_takes_them_over(
+    house: RunnerHouse, fake_deck: FakeDeck
+) -> None:
+    house.configure(bot=house.python(SLEEP))
+    first = await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
+    pids = house.processes()
+
+    status = await house.kill(first, signal.SIGTERM)
+    left = house.processes()
+    fake_deck.statuses.clear()
+    await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
+
+    assert status == 0
+    assert left == pids == house.processes()
+
+
+async def test_sigint_stops_the_bots_and_the_next_runner_starts_them_again(
+    house: RunnerHouse, fake_deck: FakeDeck
+) -> None:
+    house.configure(
+        bot=house.python(SLEEP, restart="never"),
+        stopped=house.python(SLEEP),
+        ended={"command": "true", "restart": "on-failure"},
+        waiting={"command": "false"},
+    )
+    first = await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running") and fake_deck.is_("stopped", "running"))
+    await fake_deck.order("stopped", Action.STOP)
+    await fake_deck.until(lambda: fake_deck.is_("stopped", "stopped") and fake_deck.is_("ended", "exited"))
+    await fake_deck.until(lambda: fake_deck.is_("waiting", "backoff"))
+
+    status = await house.kill(first, signal.SIGINT)
+    last = fake_deck.status("bot")
+    runs = [(run.signal, run.reason) for run in fake_deck.runs_of("bot")]
+    left = house.processes()
+    fake_deck.statuses.clear()
+    await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running") and len(fake_deck.runs_of("waiting")) > 2)
+
+    assert status == 0
+    assert left == []
+    assert last is not None
+    assert (last.state, last.wanted) == (State.STOPPED, Wanted.RUNNING)
+    assert runs == [("SIGTERM", "stopped with its runner")]
+    assert fake_deck.states("stopped") == ["stopped"]
+    assert fake_deck.states("ended") == ["exited"]
+    assert (again := fake_deck.status("bot")) is not None
+    assert again.restarts == 0
+
+
+async def test_sigterm_while_bots_are_being_stopped_leaves_the_rest(house: RunnerHouse, fake_deck: FakeDeck) -> None:
+    house.configure(bot={"command": [*PYTHON, house.script(STUBBORN)], "stop_timeout_s": 60})
+    runner = await house.start()
+    await fake_deck.until(lambda: fake_deck.all_bytes("bot") == b"ready\n")
+    runner.send_signal(signal.SIGINT)
+    await fake_deck.until(lambda: fake_deck.is_("bot", "stopping"))
+
+    status = await house.kill(runner, signal.SIGTERM)
+
+    assert status == 0
+    assert len(house.processes()) == 3
+
+
+@pytest.mark.parametrize(
+    ("command", "exit_code", "signal_name", "reason"),
+    [
+        ("read line < fifo; exit 0", 0, None, "exited with code 0"),
+        ("read line < fifo; exit 3", 3, None, "exited with code 3"),
+        ("read line < fifo; kill -SEGV $$", None, "SIGSEGV", "ended by SIGSEGV"),
+        ("read line < fifo; kill -KILL $$", None, "SIGKILL", "ended by SIGKILL"),
+    ],
+)
+async def test_how_a_bot_ended_while_no_runner_lived_is_known_to_the_next(
+    house: RunnerHouse,
+    fake_deck: FakeDeck,
+    command: str,
+    exit_code: int | None,
+    signal_name: str | None,
+    reason: str,
+) -> None:
+    os.mkfifo(house.folder / "fifo")
+    house.configure(bot={"command": ["sh", "-c", command], "restart": "never"})
+    first = await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
+
+    await house.kill(first)
+    (house.folder / "fifo").write_text("go\n")
+    await house.until(lambda: house.processes() == [] and house.shims() == [])
+    await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "exited"))
+    await fake_deck.until(lambda: fake_deck.runs_of("bot")[0].ended_at)
+
+    (run,) = fake_deck.runs_of("bot")
+    assert (run.exit_code, run.signal, run.reason) == (exit_code, signal_name, reason)
+
+
+async def test_a_crash_while_no_runner_lived_is_a_restart_and_counted(house: RunnerHouse, fake_deck: FakeDeck) -> None:
+    house.configure(bot=house.python(SLEEP))
+    first = await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
+
+    await house.kill(first)
+    os.kill(house.processes()[0], signal.SIGKILL)
+    await house.until(lambda: house.shims() == [])
+    fake_deck.statuses.clear()
+    await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
+
+    assert (status := fake_deck.status("bot")) is not None
+    assert status.restarts == 1
+    assert [run.signal for run in fake_deck.runs_of("bot")] == ["SIGKILL", None]
+
+
+async def test_a_second_runner_is_refused_in_one_sentence(house: RunnerHouse, fake_deck: FakeDeck) -> None:
+    house.configure(bot=house.python(SLEEP))
+    first = await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
+    house.log.write_text("")
+
+    second = await house.start()
+    async with asyncio.timeout(20):
+        status = await second.wait()
+
+    assert status == 1
+    assert house.log_text().splitlines() == [
+        (
+            f"The runner cannot work: another runner (pid {first.pid}) keeps the bots of {house.data_dir} already. "
+            "End that one first."
+        )
+    ]
+    assert len(house.processes()) == 1
+
+
+async def test_a_broken_configuration_names_the_line_and_ends_with_2(house: RunnerHouse) -> None:
+    house.config.write_text('[bots.bot]\ncommand = "true"\nrestart = "sometimes"\n')
+
+    runner = await house.start()
+    async with asyncio.timeout(20):
+        status = await runner.wait()
+
+    assert status == 2
+    assert house.log_text().startswith(f"{house.config}:3: bots.bot.restart: restart should be")
+
+
+async def test_a_stop_under_way_is_finished_by_the_next_runner(house: RunnerHouse, fake_deck: FakeDeck) -> None:
+    house.configure(bot={"command": [*PYTHON, house.script(STUBBORN)], "stop_timeout_s": 1})
+    first = await house.start()
+    await fake_deck.until(lambda: fake_deck.all_bytes("bot") == b"ready\n")
+    await fake_deck.order("bot", Action.STOP)
+    await house.kill(first)
+    left = len(house.processes())
+
+    await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "stopped"))
+    await fake_deck.until(lambda: fake_deck.runs_of("bot")[0].ended_at)
+
+    assert left == 3
+    assert house.processes() == []
+    assert fake_deck.runs_of("bot")[0].reason == "stopped by ann; killed, for it did not end within 1 s"
+
+
+async def test_a_runner_killed_while_it_starts_bots_never_makes_two_or_none(
+    house: RunnerHouse, fake_deck: FakeDeck
+) -> None:
+    """The bots' own lock is the witness: the file each would write shows a second copy at once."""
+    text = (
+        "import fcntl, os, sys, time\n"
+        "f = open(sys.argv[1] + '.witness', 'a'); fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
+        "os.write(1, b'alone\\n'); time.sleep(600)"
+    )
+    bots = {f"bot{n}": {"command": [*PYTHON, "-c", text, f"bot{n}"]} for n in range(3)}
+    house.configure(**bots)
+    luck = random.Random(3)
+
+    for _ in range(6):
+        runner = await house.start()
+        await house.until(lambda: (house.data_dir / "runner" / "journal.json").exists())
+        await asyncio.sleep(luck.random() * 0.15)
+        await house.kill(runner)
+    await house.start()
+    await fake_deck.until(lambda: all(fake_deck.is_(name, "running") for name in bots))
+
+    assert len(house.processes()) == 3
+    assert all(fake_deck.all_bytes(name) == b"alone\n" for name in bots)
+    assert all(len(fake_deck.runs_of(name)) <= 7 for name in bots)
+
+
+async def test_a_bot_outlives_its_shim(house: RunnerHouse, fake_deck: FakeDeck) -> None:
+    house.configure(bot=house.python(SLEEP, restart="never"))
+    await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
+    (pid,), (shim,) = house.processes(), house.shims()
+
+    os.kill(shim, signal.SIGKILL)
+    await house.until(lambda: "its shim was killed" in house.log_text())
+    alive = house.processes()
+    os.kill(pid, signal.SIGKILL)
+    await fake_deck.until(lambda: fake_deck.is_("bot", "exited"))
+    await fake_deck.until(lambda: fake_deck.runs_of("bot")[0].ended_at)
+
+    assert alive == [pid]
+    assert fake_deck.runs_of("bot")[0].reason == "ended, and nobody saw how"
+
+
+async def test_strays_of_a_bot_without_a_shim_are_ended_too(house: RunnerHouse, fake_deck: FakeDeck) -> None:
+    house.configure(bot={"command": [*PYTHON, house.script(STUBBORN)], "stop_timeout_s": 0.2})
+    await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
+    os.kill(house.shims()[0], signal.SIGKILL)
+    await house.until(lambda: "its shim was killed" in house.log_text())
+
+    await fake_deck.order("bot", Action.STOP)
+    await fake_deck.until(lambda: fake_deck.is_("bot", "stopped"))
+
+    await house.until(lambda: house.processes() == [])
+
+
+async def test_a_spawner_that_is_killed_is_replaced(house: RunnerHouse, fake_deck: FakeDeck) -> None:
+    house.configure(bot=house.python(SLEEP))
+    runner = await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
+    (spawner,) = Path(f"/proc/{runner.pid}/task/{runner.pid}/children").read_text().split()
+
+    os.kill(int(spawner), signal.SIGKILL)
+    await fake_deck.order("bot", Action.RESTART)
+
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running") and len(fake_deck.runs_of("bot")) >= 2)
+
+
+async def test_a_deleted_lock_file_makes_no_second_copy(house: RunnerHouse, fake_deck: FakeDeck) -> None:
+    house.configure(bot=house.python(SLEEP))
+    first = await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
+    pids = house.processes()
+
+    await house.kill(first)
+    (house.data_dir / "runner" / "bots" / "bot" / "lock").unlink()
+    fake_deck.statuses.clear()
+    await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
+
+    assert house.processes() == pids
+
+
+async def test_a_damaged_journal_is_kept_aside_and_running_bots_are_taken_over(
+    house: RunnerHouse, fake_deck: FakeDeck
+) -> None:
+    house.configure(bot=house.python(SLEEP))
+    first = await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
+    pids = house.processes()
+
+    await house.kill(first)
+    (house.data_dir / "runner" / "journal.json").write_text('{"version": 1, "bots": {"bot"')
+    fake_deck.statuses.clear()
+    await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
+
+    assert house.processes() == pids
+    assert len(list((house.data_dir / "runner").glob("journal.json.*"))) == 1
+
+
+async def test_sighup_with_a_broken_file_changes_nothing(house: RunnerHouse, fake_deck: FakeDeck) -> None:
+    house.configure(bot=house.python(SLEEP))
+    runner = await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
+    pids, fleets = house.processes(), len(fake_deck.fleets)
+
+    house.config.write_text("[bots.bot\n")
+    runner.send_signal(signal.SIGHUP)
+    await house.until(lambda: f"{house.config}:1:" in house.log_text())
+
+    assert house.processes() == pids
+    assert len(fake_deck.fleets) == fleets
+    assert (await fake_deck.order("bot", Action.RESTART)).error is None
+
+
+async def test_sighup_adds_changes_and_removes_bots(house: RunnerHouse, fake_deck: FakeDeck) -> None:
+    house.configure(stays=house.python(SLEEP), goes=house.python(SLEEP))
+    runner = await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("stays", "running") and fake_deck.is_("goes", "running"))
+    kept = fake_deck.status("stays")
+
+    house.configure(new=house.python(SLEEP), stays={"command": ["sh", "-c", "echo changed; exec sleep 600"]})
+    runner.send_signal(signal.SIGHUP)
+    await fake_deck.until(lambda: fake_deck.is_("new", "running"))
+    await fake_deck.until(lambda: [member.bot.name for member in fake_deck.fleets[-1].members] == ["new", "stays"])
+    after = fake_deck.status("stays")
+    await fake_deck.order("stays", Action.RESTART)
+    await fake_deck.until(lambda: fake_deck.all_bytes("stays") == b"changed\n")
+
+    assert kept is not None
+    assert after is not None
+    assert after.pid == kept.pid
+    assert fake_deck.runs_of("goes")[0].reason == "stopped by its removal from the configuration"
+    assert not (house.data_dir / "runner" / "bots" / "goes").exists()
+
+
+async def test_a_bot_removed_while_no_runner_lived_is_stopped_and_what_it_wrote_arrives(
+    house: RunnerHouse, fake_deck: FakeDeck
+) -> None:
+    house.configure(goes=house.counter(50), stays=house.python(SLEEP))
+    first = await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("goes", "running") and fake_deck.is_("stays", "running"))
+    await house.kill(first)
+
+    house.configure(stays=house.python(SLEEP))
+    await house.start()
+    await fake_deck.until(lambda: [member.bot.name for member in fake_deck.fleets[-1].members] == ["stays"])
+
+    assert fake_deck.all_bytes("goes") == lines(50)
+    assert all(stored.final for name, stored in fake_deck.streams.items() if name.startswith("goes/"))
+    assert len(house.processes()) == 1
+
+
+async def test_space_is_given_back_while_a_run_goes_on_and_a_deck_without_memory_is_no_trouble(
+    house: RunnerHouse, fake_deck: FakeDeck
+) -> None:
+    text = (
+        "import os, time\n"
+        "for n in range(24): os.write(1, (b'%07d\\n' % n) * 131072)\n"
+        "while not os.path.exists('more'): time.sleep(0.02)\n"
+        "os.write(1, b'more\\n'); time.sleep(600)"
+    )
+    house.configure(bot=house.python(text))
+    first = await house.start()
+    await fake_deck.until(lambda: len(fake_deck.all_bytes("bot")) == 24 << 20, timeout=40)
+    out = house.run_dirs("bot")[0] / "out"
+    await house.until(lambda: out.stat().st_blocks * 512 <= 8 << 20)
+
+    # A deck whose database was lost asks for everything from the start; the holes must not come as NULs.
+    await house.kill(first)
+    fake_deck.streams.clear()
+    await house.start()
+    (house.folder / "more").touch()
+    await fake_deck.until(lambda: fake_deck.all_bytes("bot").endswith(b"more\n"))
+    after_loss = fake_deck.all_bytes("bot")
+
+    # And the next runner knows what the offsets mean now.
+    await house.kill(house.last_runner)
+    await house.start()
+    hellos = len(fake_deck.hellos)
+    await fake_deck.until(lambda: len(fake_deck.hellos) > hellos or fake_deck.is_("bot", "running"))
+    await fake_deck.order("bot", Action.STOP)
+    await fake_deck.until(lambda: any(s.final for s in fake_deck.streams.values()))
+
+    assert b"\0" not in after_loss
+    assert fake_deck.all_bytes("bot") == after_loss
+
+
+async def test_a_file_that_is_truncated_is_survived_and_said(house: RunnerHouse, fake_deck: FakeDeck) -> None:
+    text = (
+        "import os, time\n"
+        "os.write(1, b'before\\n' * 100)\n"
+        "while not os.path.exists('more'): time.sleep(0.02)\n"
+        "os.write(1, b'after\\n'); time.sleep(600)"
+    )
+    house.configure(bot=house.python(text))
+    await house.start()
+    await fake_deck.until(lambda: fake_deck.all_bytes("bot") == b"before\n" * 100)
+
+    os.truncate(house.run_dirs("bot")[0] / "out", 0)
+    await house.until(lambda: "became shorter" in house.log_text())
+    (house.folder / "more").touch()
+
+    await fake_deck.until(lambda: fake_deck.all_bytes("bot") == b"before\n" * 100 + b"after\n")
+
+
+async def test_a_file_that_is_moved_away_is_followed(house: RunnerHouse, fake_deck: FakeDeck) -> None:
+    text = (
+        "import os, time\n"
+        "os.write(1, b'before\\n')\n"
+        "while not os.path.exists('more'): time.sleep(0.02)\n"
+        "os.write(1, b'after\\n'); time.sleep(600)"
+    )
+    house.configure(bot=house.python(text))
+    await house.start()
+    await fake_deck.until(lambda: fake_deck.all_bytes("bot") == b"before\n")
+
+    (house.run_dirs("bot")[0] / "out").rename(house.folder / "rotated")
+    (house.folder / "more").touch()
+
+    await fake_deck.until(lambda: fake_deck.all_bytes("bot") == b"before\nafter\n")
