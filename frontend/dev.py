@@ -13,7 +13,7 @@ FRONTEND = Path(__file__).parent
 
 def main() -> None:
     deck = load_settings(Path(sys.argv[1])).deck
-    environment = {**os.environ, "BOTDECK_DEV_TARGET": f"http://{deck.host}:{deck.port}{deck.base_path}"}
+    environment = {**os.environ, "BOTDECK_URL": f"http://{deck.host}:{deck.port}"}
     up = subprocess.Popen([sys.executable, "-m", "botdeck.cli", "up", "--config", sys.argv[1]])
     vite = subprocess.Popen([FRONTEND / "with-node", "npm", "--prefix", FRONTEND, "run", "dev"], env=environment)
     try:
