@@ -15,7 +15,7 @@ import { deckUrl } from './services/address'
 import { deck } from './stores/deck'
 
 interface SignInSearch {
-  /** Where to go after it. */
+  /** The page to go to after it, as a path under the base path. */
   to?: string | undefined
   /** True when a session ended while the page was open. */
   over?: true | undefined
@@ -37,7 +37,7 @@ const signedIn = createRoute({
     } catch (problem) {
       if (!(problem instanceof ApiError) || problem.status !== 401) throw problem
       if (await authAPI.setupNeeded()) throw redirect({ to: '/setup' })
-      throw redirect({ to: '/sign-in', search: location.href === '/' ? {} : { to: location.href } })
+      throw redirect({ to: '/sign-in', search: location.pathname === '/' ? {} : { to: location.pathname } })
     }
   },
   component: Outlet,
@@ -85,9 +85,9 @@ export function createAppRouter(history?: RouterHistory) {
   })
   onSessionOver(() => {
     deck.clear()
-    const { pathname, href } = router.state.location
+    const { pathname } = router.state.location
     if (pathname === '/sign-in') return
-    void router.navigate({ to: '/sign-in', search: { over: true, ...(href === '/' ? {} : { to: href }) } })
+    void router.navigate({ to: '/sign-in', search: { over: true, ...(pathname === '/' ? {} : { to: pathname }) } })
   })
   return router
 }

@@ -11,7 +11,16 @@ export const theme = createTheme({
   components: {
     Button: Button.extend({ defaultProps: { size: 'sm' } }),
     ActionIcon: ActionIcon.extend({ defaultProps: { variant: 'default', size: 34 } }),
-    Menu: Menu.extend({ defaultProps: { shadow: 'md', position: 'bottom-end', transitionProps: { duration: 0 } } }),
+    Menu: Menu.extend({
+      defaultProps: {
+        shadow: 'md',
+        position: 'bottom-end',
+        transitionProps: { duration: 0 },
+        // In the page's own landmarks, and without an element that takes the focus but is no item.
+        withinPortal: false,
+        withInitialFocusPlaceholder: false,
+      },
+    }),
     PasswordInput: PasswordInput.extend({ defaultProps: { size: 'md' }, classNames: fieldClasses }),
     TextInput: TextInput.extend({ defaultProps: { size: 'md' }, classNames: fieldClasses }),
     Tooltip: Tooltip.extend({

@@ -97,6 +97,17 @@ describe('the fold', () => {
     expect(closed.logs.hello?.lines.map(({ id }) => id)).toEqual([800, 899, 900])
   })
 
+  test('knows that a reader who went back has come to the first line', () => {
+    const page = { lines: [line(1), line(2)], more: true }
+    const back = after([snapshot({ stats: stats({ recent_logs: [line(3)] }) }), { type: 'older', bot: 'hello', page }])
+    expect(back.logs.hello?.lines.map(({ id }) => id)).toEqual([1, 2, 3])
+    expect(back.logs.hello?.fromTheStart).toBe(false)
+
+    const whole = after([{ type: 'older', bot: 'hello', page: { lines: [], more: false } }], back)
+    expect(whole.logs.hello?.fromTheStart).toBe(true)
+    expect(after([message('log', { bot: 'hello', lines: [line(4)], dropped: 0 })], whole).logs.hello?.fromTheStart).toBe(true)
+  })
+
   test('keeps a second gap open when the first is closed', () => {
     const batch = (id: number, seq: number) => message('log', { bot: 'hello', lines: [line(id)], dropped: 1 }, seq)
     const open = after([snapshot(), batch(9, 2), batch(20, 3)])

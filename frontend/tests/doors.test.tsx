@@ -1,8 +1,9 @@
 import { screen } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { axe } from 'vitest-axe'
 import { userIdInStorage } from '../src/services/userId'
+import { FakeWebSocket } from './support/FakeWebSocket'
 import { snapshot } from './support/messages'
 import { ANA, type Answers, asked, beLive, openPage } from './support/page'
 
@@ -29,6 +30,25 @@ function door(needed = false): Answers {
   }
   return answers
 }
+
+describe('under a base path', () => {
+  afterEach(() => {
+    document.querySelector('base')?.remove()
+  })
+
+  test('pages, requests and the live channel stay under it', async () => {
+    const base = document.createElement('base')
+    base.href = '/deep/botdeck/'
+    document.head.append(base)
+    const { router } = openPage('/deep/botdeck/bots/hello', door())
+    await userEvent.type(await screen.findByLabelText('Name'), 'ana')
+    await userEvent.type(screen.getByLabelText('Password'), 'right{Enter}')
+    await screen.findByTestId('loading')
+
+    expect(router.history.location.pathname).toBe('/deep/botdeck/bots/hello')
+    expect(FakeWebSocket.latest.url).toBe('ws://localhost:3000/deep/botdeck/ws/u1')
+  })
+})
 
 describe('signing in', () => {
   test('comes before every page and leads back to the one that was wanted', async () => {

@@ -15,7 +15,7 @@ export function ConnectionBanner({ polled, onRetry }: { polled: boolean; onRetry
   const heardAt = useDeck((state) => state.heardAt)
   const now = useNow(1000)
   return (
-    <div className={classes.banner} data-testid="connection-banner">
+    <section className={classes.banner} aria-label="Connection" data-testid="connection-banner">
       <IconPlugConnectedX className={classes.icon} size={18} stroke={1.8} aria-hidden />
       <p className={classes.text}>
         <strong>Connection lost.</strong>{' '}
@@ -37,7 +37,7 @@ export function ConnectionBanner({ polled, onRetry }: { polled: boolean; onRetry
       >
         Retry now
       </Button>
-    </div>
+    </section>
   )
 }
 

@@ -1,25 +1,27 @@
 import { Button } from '@mantine/core'
 import { IconArrowDown } from '@tabler/icons-react'
-import { Fragment, useMemo } from 'react'
+import { useMemo } from 'react'
 import { useBotLines } from '../hooks/useDeck'
 import { useFollow } from '../hooks/useFollow'
+import { useOlderLines } from '../hooks/useLive'
 import { useRuns } from '../hooks/useRuns'
 import { MOST_LINES } from '../stores/lines'
 import type { LogLine } from '../types/api.gen'
 import classes from './LogPanel.module.css'
-import { LogRow } from './LogRow'
-import { RunMark } from './RunMark'
+import { LogRows } from './LogRows'
 
 /** While following, only these are drawn; whoever scrolls up gets all that are held. */
-const TAIL = 250
-const NONE: readonly LogLine[] = []
+const TAIL = 120
+const NOTHING: { lines: readonly LogLine[]; fromTheStart: boolean } = { lines: [], fromTheStart: false }
 const COUNT = new Intl.NumberFormat('en')
 
 export function LogPanel({ bot, stale }: { bot: string; stale: boolean }) {
-  const lines = useBotLines(bot)?.lines ?? NONE
+  const { lines, fromTheStart } = useBotLines(bot) ?? NOTHING
+  const older = useOlderLines(bot)
   const { items, following, onScroll, jump, scroller } = useFollow(lines)
   const runs = useRuns(bot, lines.at(-1)?.run)
   const drawn = useMemo(() => (following ? items.slice(-TAIL) : items), [following, items])
+  const begins = fromTheStart && drawn[0] === lines[0]
   const newest = lines.at(-1)?.id ?? 0
   const seen = items.at(-1)?.id ?? 0
   const unseen = following ? 0 : lines.filter((line) => line.id > seen).length
@@ -47,14 +49,17 @@ export function LogPanel({ bot, stale }: { bot: string; stale: boolean }) {
           {drawn.length === 0 ? (
             <p className={classes.none}>No lines yet. What the bot writes appears here as it is written.</p>
           ) : (
-            <ol className={classes.lines}>
-              {drawn.map((line, index) => (
-                <Fragment key={line.id}>
-                  {line.run !== drawn[index - 1]?.run && <RunMark run={line.run} before={drawn[index - 1]?.run} runs={runs} />}
-                  <LogRow line={line} />
-                </Fragment>
-              ))}
-            </ol>
+            <div className={classes.lines}>
+              {!begins && lines.length < MOST_LINES && (
+                <p className={classes.older}>
+                  <Button size="compact-xs" variant="subtle" disabled={older.loading} onClick={older.load}>
+                    {older.loading ? 'Loading…' : 'Show older lines'}
+                  </Button>
+                  {older.problem?.message}
+                </p>
+              )}
+              <LogRows lines={drawn} begins={begins} runs={runs} />
+            </div>
           )}
         </div>
         {!following && (

@@ -18,11 +18,14 @@ interface Follow<T> {
  * `scrollTop` 0 and the browser itself stays at it, without a frame drawn in between, and what is added at the top
  * moves nothing.
  */
-export function useFollow<T>(all: readonly T[]): Follow<T> {
+export function useFollow<T extends { id: number }>(all: readonly T[]): Follow<T> {
   const scroller = useRef<HTMLDivElement>(null)
   const [kept, setKept] = useState<readonly T[] | null>(null)
+  const first = kept?.[0]?.id ?? 0
+  // What was fetched since, for a reader who goes back, comes before what was kept.
+  const older = kept === null ? 0 : all.findIndex((item) => item.id >= first)
   return {
-    items: kept ?? all,
+    items: kept === null ? all : older > 0 ? [...all.slice(0, older), ...kept] : kept,
     following: kept === null,
     scroller,
     onScroll: ({ currentTarget }) => {

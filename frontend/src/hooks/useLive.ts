@@ -1,11 +1,12 @@
-import { useQuery } from '@tanstack/react-query'
+import { useMutation, useQuery } from '@tanstack/react-query'
 import { useEffect } from 'react'
 import { botAPI, dashboardAPI } from '../services/api'
 import { connectWebSocket, live } from '../services/websocket'
 import { deck } from '../stores/deck'
 import { useBotLines, useDeck } from './useDeck'
 
-export const POLL_MS = 10_000
+const POLL_MS = 10_000
+const OLDER_LINES = 500
 
 /** Keeps the live state fresh: over the live channel, and by polling while that is `stale`. Use it once. */
 export function useLive(bot: string | null, stale: boolean): { pollProblem: Error | null; pollNow: () => void } {
@@ -48,6 +49,24 @@ export function useGapCloser(bot: string | null): void {
     retry: 3,
     gcTime: 0,
   })
+}
+
+/** Fetches lines older than the first that is held. */
+export function useOlderLines(bot: string): { load: () => void; loading: boolean; problem: Error | null } {
+  const oldest = useBotLines(bot)?.lines[0]?.id
+  const { mutate, isPending, error } = useMutation({
+    mutationFn: async () => {
+      const page = await botAPI.logs(bot, oldest === undefined ? { limit: OLDER_LINES } : { before: oldest, limit: OLDER_LINES })
+      deck.receive({ type: 'older', bot, page })
+    },
+  })
+  return {
+    load: () => {
+      mutate()
+    },
+    loading: isPending,
+    problem: error,
+  }
 }
 
 /** The bot that the page shows: the one named, or else the default one. Null while it is not known yet. */

@@ -1,5 +1,5 @@
 import { Button, PasswordInput, TextInput } from '@mantine/core'
-import { useNavigate, useRouter, useSearch } from '@tanstack/react-router'
+import { useNavigate, useSearch } from '@tanstack/react-router'
 import { Notice } from '../components/Notice'
 import { Plain } from '../components/Plain'
 import { useForm } from '../hooks/useForm'
@@ -9,7 +9,6 @@ import { authAPI } from '../services/api'
 export function SignIn() {
   const { to, over } = useSearch({ from: '/sign-in' })
   const navigate = useNavigate()
-  const router = useRouter()
   useTitle('Sign in – Botdeck')
 
   const form = useForm({
@@ -20,8 +19,7 @@ export function SignIn() {
     }),
     send: async ({ name, password }) => {
       await authAPI.login(name.trim(), password)
-      if (to) router.history.push(router.history.createHref(to))
-      else await navigate({ to: '/' })
+      await navigate({ to: to ?? '/' })
     },
   })
 

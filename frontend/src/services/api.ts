@@ -29,10 +29,10 @@ export class ApiError extends Error {
   }
 }
 
-const client = createClient<paths>({
-  baseUrl: deckBase(),
-  fetch: (request) => globalThis.fetch(request),
-})
+/** Made anew for each request: that costs next to nothing, and the base path is asked for when it is needed. */
+function client() {
+  return createClient<paths>({ baseUrl: deckBase(), fetch: (request) => globalThis.fetch(request) })
+}
 
 const overListeners = new Set<() => void>()
 
@@ -47,28 +47,28 @@ export function onSessionOver(listener: () => void): () => void {
 export const authAPI = {
   /** Who is signed in. Throws ApiError 401 when nobody is. */
   async getMe(): Promise<Operator> {
-    return remembered(await answer((signal) => client.GET('/api/auth/me', { signal }), 'stay'))
+    return remembered(await answer((signal) => client().GET('/api/auth/me', { signal }), 'stay'))
   },
 
   async login(name: string, password: string): Promise<Operator> {
     return remembered(
-      await answer((signal) => client.POST('/api/auth/login', { signal, body: { name, password } }), 'stay'),
+      await answer((signal) => client().POST('/api/auth/login', { signal, body: { name, password } }), 'stay'),
     )
   },
 
   async logout(): Promise<void> {
-    await answer((signal) => client.POST('/api/auth/logout', { signal }), 'stay')
+    await answer((signal) => client().POST('/api/auth/logout', { signal }), 'stay')
     forgetUserId()
   },
 
   async setupNeeded(): Promise<boolean> {
-    return (await answer((signal) => client.GET('/api/setup', { signal }), 'stay')).needed
+    return (await answer((signal) => client().GET('/api/setup', { signal }), 'stay')).needed
   },
 
   /** Makes the first admin, with the one-time code of the terminal. */
   async setup(code: string, name: string, password: string): Promise<Operator> {
     return remembered(
-      await answer((signal) => client.POST('/api/setup', { signal, body: { code, name, password } }), 'stay'),
+      await answer((signal) => client().POST('/api/setup', { signal, body: { code, name, password } }), 'stay'),
     )
   },
 }
@@ -80,29 +80,29 @@ export const botAPI = {
   restart: (bot?: string): Promise<ActionResult> => act('restart', bot),
   kill: (bot?: string): Promise<ActionResult> => act('kill', bot),
 
-  list: (): Promise<BotList> => answer((signal) => client.GET('/api/bots', { signal })),
+  list: (): Promise<BotList> => answer((signal) => client().GET('/api/bots', { signal })),
 
   status: (name: string): Promise<BotStatus> =>
-    answer((signal) => client.GET('/api/bots/{name}', { signal, params: { path: { name } } })),
+    answer((signal) => client().GET('/api/bots/{name}', { signal, params: { path: { name } } })),
 
   runs: (name: string): Promise<Run[]> =>
-    answer((signal) => client.GET('/api/bots/{name}/runs', { signal, params: { path: { name }, query: { limit: 20 } } })),
+    answer((signal) => client().GET('/api/bots/{name}/runs', { signal, params: { path: { name }, query: { limit: 20 } } })),
 
   /** Up to `limit` lines, oldest first: the newest older than `before`, or the oldest newer than `after`. */
   logs: (name: string, range: { before?: number; after?: number; limit?: number }): Promise<LogPage> =>
-    answer((signal) => client.GET('/api/bots/{name}/logs', { signal, params: { path: { name }, query: range } })),
+    answer((signal) => client().GET('/api/bots/{name}/logs', { signal, params: { path: { name }, query: range } })),
 }
 
 export const dashboardAPI = {
   /** The figures and last lines of a bot, or of the default bot. */
   getStats: (bot?: string): Promise<DashboardStats> =>
-    answer((signal) => client.GET('/api/dashboard/stats', { signal, params: { query: bot === undefined ? {} : { bot } } })),
+    answer((signal) => client().GET('/api/dashboard/stats', { signal, params: { query: bot === undefined ? {} : { bot } } })),
 }
 
 function act(action: Action, bot?: string): Promise<ActionResult> {
-  if (bot === undefined) return answer((signal) => client.POST(`/api/bot/${action}`, { signal }))
+  if (bot === undefined) return answer((signal) => client().POST(`/api/bot/${action}`, { signal }))
   return answer((signal) =>
-    client.POST('/api/bots/{name}/{action}', { signal, params: { path: { name: bot, action } } }),
+    client().POST('/api/bots/{name}/{action}', { signal, params: { path: { name: bot, action } } }),
   )
 }
 

@@ -35,6 +35,8 @@ export interface BotLines {
   readonly lines: readonly LogLine[]
   /** Where lines may be missing among those we have; null when all is there. */
   readonly gap: Gap | null
+  /** True when the deck keeps no line older than the first of these. */
+  readonly fromTheStart: boolean
 }
 
 /** Lines with an id between these two, both of which we have, may be missing. */
@@ -71,7 +73,14 @@ export interface Fetched {
   page: LogPage
 }
 
-export type Message = ServerMessage | Polled | Fetched
+/** The newest lines before the first that is held, for a reader who goes back. */
+export interface Older {
+  type: 'older'
+  bot: string
+  page: LogPage
+}
+
+export type Message = ServerMessage | Polled | Fetched | Older
 
 export const NOTHING_YET: DeckState = {
   order: null,
@@ -84,7 +93,7 @@ export const NOTHING_YET: DeckState = {
   heardAt: null,
 }
 
-const NO_LINES: BotLines = { lines: [], gap: null }
+const NO_LINES: BotLines = { lines: [], gap: null, fromTheStart: false }
 
 /** The state after a message that was received `now`. Messages come in order and without gaps; the service sees to it. */
 export function apply(state: DeckState, message: Message, now: Moment): DeckState {
@@ -107,6 +116,8 @@ export function apply(state: DeckState, message: Message, now: Moment): DeckStat
     case 'fetched':
       // It says nothing about now, so `heardAt` stays.
       return withFetched(state, message)
+    case 'older':
+      return withOlder(state, message)
   }
 }
 
@@ -119,7 +130,7 @@ function withSnapshot(state: DeckState, data: Snapshot, epoch: string, now: Mome
   const newest = recent?.at(-1)
   if (held && (newest?.id ?? 0) < held.id) {
     // The deck knows less than we do: its database is another one now, so what we hold is not its any more.
-    return { ...known, logs: { ...known.logs, [bot]: { lines: recent ?? [], gap: null } } }
+    return { ...known, logs: { ...known.logs, [bot]: { ...NO_LINES, lines: recent ?? [] } } }
   }
   return withLines(known, bot, recent ?? [], !overlaps(held, recent))
 }
@@ -163,7 +174,8 @@ function withLines(state: DeckState, bot: string, more: readonly LogLine[], gapB
   const first = more[0]
   const gap = gapBefore && last && first ? { after: held.gap?.after ?? last.id, before: first.id } : held.gap
   if (state.logs[bot] && lines === held.lines && gap === held.gap) return state
-  return { ...state, logs: { ...state.logs, [bot]: { lines, gap } } }
+  const fromTheStart = held.fromTheStart && lines[0] === held.lines[0]
+  return { ...state, logs: { ...state.logs, [bot]: { lines, gap, fromTheStart } } }
 }
 
 function withFetched(state: DeckState, { bot, gap, page }: Fetched): DeckState {
@@ -174,7 +186,16 @@ function withFetched(state: DeckState, { bot, gap, page }: Fetched): DeckState {
   const kept = reaches ? held.lines : held.lines.filter((line) => line.id >= oldest.id)
   // A gap that opened since is another one.
   const open = held.gap?.before === gap.before ? null : held.gap
-  return { ...state, logs: { ...state.logs, [bot]: { lines: merged(page.lines, kept), gap: open } } }
+  const lines = merged(page.lines, kept)
+  const fromTheStart = held.fromTheStart && lines[0] === held.lines[0]
+  return { ...state, logs: { ...state.logs, [bot]: { lines, gap: open, fromTheStart } } }
+}
+
+function withOlder(state: DeckState, { bot, page }: Older): DeckState {
+  const held = state.logs[bot] ?? NO_LINES
+  const lines = merged(page.lines, held.lines)
+  const whole = !page.more && (page.lines.length === 0 || lines[0] === page.lines[0])
+  return { ...state, logs: { ...state.logs, [bot]: { ...held, lines, fromTheStart: whole } } }
 }
 
 function overlaps(held: LogLine | undefined, recent: readonly LogLine[] | null | undefined): boolean {

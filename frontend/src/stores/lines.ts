@@ -2,8 +2,10 @@ import type { LogLine } from '../types/api.gen'
 
 export const MOST_LINES = 2_000
 
-/** Both lists as one, by id and without doubles, the newest `MOST_LINES` of it. Both come sorted. `held` itself when
-    nothing is new. */
+/**
+ * Both lists as one, by id and without doubles, the newest `MOST_LINES` of it. Both come sorted. It is `held` itself
+ * when nothing is new.
+ */
 export function merged(held: readonly LogLine[], more: readonly LogLine[]): readonly LogLine[] {
   const last = held.at(-1)
   const first = more[0]

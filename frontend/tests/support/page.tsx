@@ -10,7 +10,7 @@ import { FakeWebSocket } from './FakeWebSocket'
 
 type Answer = (body: unknown) => { status?: number; body?: unknown }
 
-/** What the deck answers, by `METHOD /path`. What a test leaves out cannot be reached. */
+/** What the deck answers, by `METHOD /path` under the base path. What a test leaves out cannot be reached. */
 export type Answers = Record<string, Answer>
 
 export const ANA = { user_id: 'u1', name: 'ana', role: 'admin' as const }
@@ -26,7 +26,8 @@ export function openPage(path: string, answers: Answers) {
   FakeWebSocket.made = []
   vi.stubGlobal('WebSocket', FakeWebSocket)
   vi.stubGlobal('fetch', async (request: Request) => {
-    const what = `${request.method} ${new URL(request.url).pathname}`
+    const base = new URL('.', document.baseURI).href
+    const what = request.url.startsWith(base) ? `${request.method} /${request.url.slice(base.length).replace(/\?.*/, '')}` : request.url
     asked.push(what)
     const answer = answers[what]
     if (!answer) throw new TypeError('Failed to fetch')
