@@ -1,6 +1,7 @@
 """`botdeck.toml`: what is read from it, and errors that name file, line and what was expected. docs/settings.md lists
 every key; there is none that this file does not know."""
 
+import math
 import os
 import re
 import shlex
@@ -238,7 +239,7 @@ class _Reader:
         self, table: dict[str, Any], key: str, where: tuple[str, ...], default: float, *, least: float | None = None
     ) -> float:
         value = table.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             self._fail((*where, key), f"{key} should be a number, not {value!r}")
         if least is not None and not value >= least:
             self._fail((*where, key), f"{key} should be at least {least:g}, not {value!r}")

@@ -99,6 +99,7 @@ class FakeDeck:
     async def order(self, bot: str, action: Action, operator: str = "ann") -> OrderResult:
         self._order_id += 1
         number = self._order_id
+        await self.until(lambda: self._link is not None)
         assert self._link is not None
         await self._link.send(encode(Order(id=number, bot=bot, action=action, operator=operator)))
         await self.until(lambda: number in self._results)
@@ -141,6 +142,7 @@ class FakeDeck:
             cursors = {name: len(stream.data) for name, stream in self.streams.items() if not stream.final}
             await link.send(encode(Welcome(version=1, cursors=cursors)))
             self._link = link
+            self._changed.set()
             async for message in link:
                 await self._take(link, message)
                 self._changed.set()

@@ -8,7 +8,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from botdeck.protocol.frames import MAX_DATA_BYTES, Data
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 PUNCH_STEP = 4 << 20
 BLOCK = 4096
 MOST_MARKS = 1024
-"""Above it every second mark is dropped: times become coarser, and memory stays."""
+"""Of times, for bytes not shipped. Above it every second is dropped: times become coarser, and memory stays."""
 MOST_IN_FLIGHT = 8
 """Data frames of one stream that wait for an acknowledgement; more wait in the file."""
 
@@ -51,6 +51,8 @@ class Stream:
         """The deck has all of it, and knows that it is all."""
         self.sent = self.acked = self.seen = base
         self._marks: deque[tuple[int, datetime]] = deque()
+        """Where bytes begin that were seen at a time."""
+        self._mark_spacing = timedelta()
         self._in_flight: deque[tuple[int, bool]] = deque()
         self._final_sent = False
         self._asking = False
@@ -162,9 +164,13 @@ class Stream:
         return payload if self.over or len(payload) >= MAX_DATA_BYTES else b""
 
     def _mark(self, offset: int, now: datetime) -> None:
-        if len(self._marks) >= MOST_MARKS:
-            self._marks = deque(mark for index, mark in enumerate(self._marks) if index % 2 == 0)
+        if self._marks and timedelta() <= now - self._marks[-1][1] < self._mark_spacing:
+            return  # not when the clock was set back
         self._marks.append((offset, now))
+        if len(self._marks) > MOST_MARKS:
+            self._marks = deque(mark for index, mark in enumerate(self._marks) if index % 2 == 0)
+            # New ones no closer than the old, or the oldest would be thinned again and again until none is left.
+            self._mark_spacing = (self._marks[-1][1] - self._marks[0][1]) / len(self._marks)
 
     def _time_at(self, offset: int, now: datetime) -> datetime:
         time = now
@@ -178,6 +184,8 @@ class Stream:
         """All but the one that holds for the first byte not acknowledged."""
         while len(self._marks) > 1 and self._marks[1][0] <= self.acked:
             self._marks.popleft()
+        if len(self._marks) <= 1:
+            self._mark_spacing = timedelta()
 
     def _realign(self, cursor: int, now: datetime) -> None:
         self._in_flight.clear()

@@ -1,0 +1,277 @@
+"""The runner's small parts: journal, run ids and directories, environments, addresses, locks."""
+
+import json
+import os
+import pwd
+import stat
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from botdeck.lifecycle import Life
+from botdeck.models import Run, State, Wanted
+from botdeck.runner import endings, process
+from botdeck.runner.deck_address import NoDeck, find_deck
+from botdeck.runner.environment import CannotRun, bot_environment, system_user
+from botdeck.runner.journal import Entry, Journal
+from botdeck.runner.run_dir import RunDirectory, new_run_id, run_started_at
+from botdeck.settings import BotSettings
+
+NOW = datetime(2026, 11, 22, 20, 15, 3, tzinfo=UTC)
+
+
+def entry(**changes: Any) -> Entry:
+    return Entry(**{"wanted": Wanted.RUNNING, "state": State.RUNNING, "since": NOW, "run": "r", **changes})
+
+
+def test_a_journal_is_what_was_written_last(tmp_path: Path) -> None:
+    path = tmp_path / "journal.json"
+    journal = Journal(path)
+    journal["a"] = entry(crashes=3, restarts=9, reason="exited with code 1")
+    journal["b"] = entry(wanted=Wanted.STOPPED, state=State.STOPPED)
+    journal["c"] = entry()
+    del journal["c"]
+
+    again = Journal(path)
+
+    assert again["a"] == entry(crashes=3, restarts=9, reason="exited with code 1")
+    assert again["b"] == entry(wanted=Wanted.STOPPED, state=State.STOPPED)
+    assert again["c"] is None
+    assert again.bots() == ["a", "b"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [file.name for file in tmp_path.iterdir()] == ["journal.json"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"bots": {}}', '{"version": 2, "bots": {}}', '{"version": "1"}'])
+def test_a_journal_that_cannot_be_used_is_put_aside(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "journal.json"
+    path.write_text(text)
+
+    journal = Journal(path)
+
+    assert journal.bots() == []
+    (aside,) = tmp_path.iterdir()
+    assert aside.name.startswith("journal.json.")
+    assert aside.read_text() == text
+
+
+def test_one_damaged_entry_does_not_cost_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "journal.json"
+    Journal(path)["good"] = entry()
+    document = json.loads(path.read_text())
+    document["bots"]["bad"] = {"wanted": "everything"}
+    path.write_text(json.dumps(document))
+
+    assert Journal(path).bots() == ["good"]
+
+
+def test_run_ids_sort_by_time_even_when_the_clock_is_set_back() -> None:
+    ids = [new_run_id(NOW, None)]
+    for minutes in (0, 0, 1, -60, -60, 5):
+        ids.append(new_run_id(NOW + timedelta(minutes=minutes), ids[-1]))
+
+    assert ids == sorted(set(ids))
+    assert all(len(run_id) == 22 for run_id in ids)
+    assert run_started_at(ids[0]) == NOW
+    assert run_started_at("lock") is None
+
+
+def test_a_run_directory_is_found_again_as_it_was_left(tmp_path: Path) -> None:
+    run = Run(id=new_run_id(NOW, None), bot="b", started_at=NOW)
+    made = RunDirectory.create(tmp_path, run, None)
+    made.begun(pid=7, started_at=NOW)
+    made.out.base = 5
+    made.ended(at=NOW, exit_code=3, signal=None, reason="exited with code 3")
+
+    found = RunDirectory.open(tmp_path / run.id, "b")
+
+    assert found is not None
+    assert found.run == made.run
+    assert found.out.base == 5
+    assert found.over
+    assert not found.done
+    made.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_directory_without_a_record_is_a_run_of_its_ids_time(tmp_path: Path) -> None:
+    (tmp_path / "20261122T201503-000001").mkdir()
+    (tmp_path / "20261122T201503-000001" / "run.json").write_text('{"run"')
+
+    found = RunDirectory.open(tmp_path / "20261122T201503-000001", "b")
+
+    assert found is not None
+    assert found.run == Run(id="20261122T201503-000001", bot="b", started_at=NOW)
+
+
+def test_what_is_no_run_directory_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "lost+found").mkdir()
+    (tmp_path / "20261122T201503-000001").touch()
+
+    assert RunDirectory.open(tmp_path / "lost+found", "b") is None
+    assert RunDirectory.open(tmp_path / "20261122T201503-000001", "b") is None
+
+
+def test_half_a_note_is_no_note(tmp_path: Path) -> None:
+    made = RunDirectory.create(tmp_path, Run(id=new_run_id(NOW, None), bot="b", started_at=NOW), None)
+
+    for text in ("", '{"code": 3, "at"', '{"code": 3, "at": 1.0}', '{"at": 1.0}\n', "nonsense\n"):
+        (made.path / "exit").write_text(text)
+        assert made.exit() is None
+    (made.path / "exit").write_text('{"code": 3, "at": 1.0, "later": "key"}\n')
+
+    assert (note := made.exit()) is not None
+    assert note.code == 3
+
+
+def test_an_end_has_the_time_of_the_note_and_not_of_the_reader(tmp_path: Path) -> None:
+    made = RunDirectory.create(tmp_path, Run(id=new_run_id(NOW, None), bot="b", started_at=NOW), None)
+    (made.path / "exit").write_text('{"code": -9, "at": 1.0}\n')
+    ended = NOW + timedelta(hours=1)
+    os.utime(made.path / "exit", (ended.timestamp(), ended.timestamp()))
+
+    endings.finish(made, Life(), None)
+
+    assert (made.run.ended_at, made.run.signal, made.run.exit_code) == (ended, "SIGKILL", None)
+    assert made.run.reason == "ended by SIGKILL"
+
+
+def bot(**changes: Any) -> BotSettings:
+    return BotSettings(**{"name": "b", "command": ("true",), "cwd": Path("/"), **changes})
+
+
+def environment(settings: BotSettings, own: dict[str, str], autoload: Path | None = Path("/sdk")) -> dict[str, str]:
+    return bot_environment(settings, own=own, user=None, run="r", events=Path("/e"), autoload=autoload)
+
+
+OURS = {"BOTDECK_BOT": "b", "BOTDECK_RUN": "r", "BOTDECK_EVENTS": "/e"}
+
+
+def test_nothing_of_ours_but_three_variables_reaches_a_bot(tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("BOTDECK_RUN=forged\nA=file\nB=file\n")
+    settings = bot(env={"B": "table", "BOTDECK_BOT": "forged"}, env_file=tmp_path / "env", instrument=False)
+
+    made = environment(settings, {"BOTDECK_TOKEN": "hush", "A": "own", "C": "own"})
+
+    assert made == {"A": "file", "B": "table", "C": "own", **OURS}
+
+
+def test_the_autoload_folder_goes_before_a_python_path_of_the_bots_own() -> None:
+    assert environment(bot(), {})["PYTHONPATH"] == "/sdk"
+    assert environment(bot(env={"PYTHONPATH": "/mine"}), {"PYTHONPATH": "/other"})["PYTHONPATH"] == "/sdk:/mine"
+    assert "PYTHONPATH" not in environment(bot(instrument=False), {})
+    assert "PYTHONPATH" not in environment(bot(), {}, autoload=None)
+
+
+def test_a_user_who_does_not_exist_cannot_run_a_bot() -> None:
+    with pytest.raises(CannotRun, match="there is no user 'nobody-here' on this host"):
+        system_user("nobody-here")
+
+
+def test_the_runners_own_user_is_no_other_user() -> None:
+    assert system_user(None) is None
+    assert system_user(pwd.getpwuid(os.geteuid()).pw_name) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+def test_only_root_can_run_bots_as_others() -> None:
+    program = (
+        "import os\n"
+        "from botdeck.runner.environment import CannotRun, system_user\n"
+        "os.setuid(65534)\n"
+        "try: system_user('root')\n"
+        "except CannotRun as error: print(error)"
+    )
+
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert said.stdout.startswith("only root can run a bot as 'root', and the runner runs as 'nobody'")
+
+
+@pytest.mark.parametrize(
+    ("url", "base_path", "link"),
+    [
+        ("http://127.0.0.1:8765", "/", "ws://127.0.0.1:8765/api/runner/link"),
+        ("http://127.0.0.1:8765/", "/bots/", "ws://127.0.0.1:8765/bots/api/runner/link"),
+        ("https://deck.example.org/bots", "/", "wss://deck.example.org/bots/api/runner/link"),
+        ("https://deck.example.org/bots/", "/other/", "wss://deck.example.org/bots/api/runner/link"),
+        ("wss://deck.example.org", "/", "wss://deck.example.org/api/runner/link"),
+    ],
+)
+def test_the_link_is_below_the_decks_address(tmp_path: Path, url: str, base_path: str, link: str) -> None:
+    (tmp_path / "runner-token").write_text("word\n")
+    (tmp_path / "deck.json").write_text(json.dumps({"url": url, "pid": 1}))
+
+    assert find_deck(tmp_path, url=url, base_path=lambda: base_path).link == link
+    found = find_deck(tmp_path, url=None, base_path=lambda: base_path)
+    assert (found.link, found.token, found.local) == (link, "word", "127.0.0.1" in url)
+
+
+def test_a_deck_that_cannot_be_dialled_yet_is_told_in_words(tmp_path: Path) -> None:
+    def words(url: str | None = None) -> str:
+        with pytest.raises(NoDeck) as caught:
+            find_deck(tmp_path, url=url, base_path=lambda: "/")
+        return str(caught.value)
+
+    assert "there is no deck.json" in words()
+    (tmp_path / "deck.json").write_text("{")
+    assert "deck.json cannot be used" in words()
+    (tmp_path / "deck.json").write_text('{"url": "http://127.0.0.1:1/"}')
+    assert "the runner's token cannot be read" in words()
+    assert "is no address of a deck" in words("deck.example.org")
+
+
+def test_a_lock_is_held_until_its_last_copy_is_closed(tmp_path: Path) -> None:
+    lock = process.take_lock(tmp_path / "lock")
+    assert lock is not None
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[lock])
+    os.close(lock)
+
+    held = process.take_lock(tmp_path / "lock")
+    child.communicate(b"\n")
+    free = process.take_lock(tmp_path / "lock")
+
+    assert held is None
+    assert free is not None
+    os.close(free)
+
+
+def test_a_process_is_its_pid_and_its_start(tmp_path: Path) -> None:
+    child = subprocess.Popen(["sleep", "600"])
+    tick = int(Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[19])
+
+    right = process.open_process(child.pid, tick)
+    wrong = process.open_process(child.pid, tick - 1)
+    assert right is not None
+    ended_before = process.has_ended(right)
+    process.terminate(right)
+    child.wait()
+
+    assert wrong is None
+    assert not ended_before
+    assert process.has_ended(right)
+    assert process.open_process(child.pid, tick) is None
+    process.terminate(right)  # nobody there: no error
+    os.close(right)
+
+
+def test_strays_are_found_by_their_run_and_others_are_not() -> None:
+    def sleeper(run: str) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(["sleep", "600"], env={**os.environ, "BOTDECK_RUN": run}, start_new_session=True)
+
+    run = f"test-{os.getpid()}"
+    mine, other = sleeper(run), sleeper(run + "0")
+
+    count = process.kill_strays(run)
+    mine_ended = mine.wait(10)
+    other_ended = other.poll()
+    other.kill()
+    other.wait()
+
+    assert count == 1
+    assert mine_ended == -9
+    assert other_ended is None
