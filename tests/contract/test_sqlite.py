@@ -1,5 +1,4 @@
 """What is SQLite's own: the file, its troubles in words, migrations, and the writer that groups commits."""
-# ruff: noqa: ASYNC240  (a look at a file blocks nobody here)
 
 import asyncio
 import sqlite3

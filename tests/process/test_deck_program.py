@@ -69,7 +69,7 @@ def test_a_deck_says_where_it_is_and_what_the_setup_code_is(
     code = (tmp_path / ".botdeck" / "setup-code").read_text().strip()
     assert health["status"] == "ok"
     assert process.returncode == 0
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     assert code in errors
     assert url in errors
     assert "Traceback" not in errors

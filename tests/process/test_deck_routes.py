@@ -155,7 +155,7 @@ async def test_everything_works_below_a_base_path(tmp_path: Path) -> None:
     assert snapshot["stats"]["bot"] == "helper"
     assert stopped.status_code == health.status_code == 200
     assert len(runner.orders) == 1
-    assert cookies == {"botdeck_session": "/deck/"}
+    assert cookies == {"botdeck_session_0": "/deck/"}
     assert [answer.status_code for answer in outside] == [404] * 4
     assert outside[0].json()["detail"] == "Botdeck is at /deck/."
 

@@ -49,8 +49,9 @@ class SessionCookie:
 
 def session_cookie(settings: Settings) -> SessionCookie:
     secure = (settings.deck.public_url or "").startswith("https://")
-    # Browsers take a __Host- cookie only with Secure and the path /.
-    name = "__Host-botdeck" if secure and settings.deck.base_path == "/" else "botdeck_session"
+    # Browsers take a __Host- cookie only with Secure and the path /. They do not tell ports apart, so that two decks on
+    # one machine would sign each other's operators out if both had the same name.
+    name = "__Host-botdeck" if secure and settings.deck.base_path == "/" else f"botdeck_session_{settings.deck.port}"
     return SessionCookie(name=name, path=settings.deck.base_path, secure=secure)
 
 

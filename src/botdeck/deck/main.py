@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from botdeck import __version__
-from botdeck.deck import errors, secret_files
+from botdeck.deck import errors, housekeeping, secret_files
 from botdeck.deck.audit import Audit
 from botdeck.deck.auth import Accounts, Sessions
 from botdeck.deck.clock import SYSTEM_CLOCK, Clock
@@ -132,14 +132,17 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     deck: Deck = api.state.deck
     await deck.fleet.load()
     await offer_setup(deck)
-    publishing = asyncio.create_task(_keep_publishing(deck.dashboard))
+    chores = [
+        asyncio.create_task(_keep_publishing(deck.dashboard)),
+        asyncio.create_task(housekeeping.keep_house(deck.storage, deck.clock)),
+    ]
     try:
         yield
     finally:
-        publishing.cancel()
         deck.logs.close()
-        with suppress(asyncio.CancelledError):
-            await publishing
+        for chore in chores:
+            chore.cancel()
+        await asyncio.gather(*chores, return_exceptions=True)
 
 
 async def offer_setup(deck: Deck) -> None:
