@@ -208,6 +208,7 @@ class Botdeck:
             user.close()
         try:
             self.down()
+            self.cli("down")  # what a test left up in the background
         finally:
             shutil.rmtree(self.home, ignore_errors=True)
 

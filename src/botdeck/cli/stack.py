@@ -125,8 +125,10 @@ class Stack:
         announced = False
         while self._stop_signal is None:
             now = time.monotonic()
-            for program in (self.deck, self.runner):
-                program.tend(now)
+            self.deck.tend(now)
+            # Not before the deck works: if it cannot, this is the end, and no bot should have been started for it.
+            if self.runner.process or self.deck.worked or deck_url(self.settings.data_dir):
+                self.runner.tend(now)
             if not announced and (url := address_when_up(self.settings)):
                 self.deck.worked = self.runner.worked = announced = True
                 on_up(url)
@@ -192,13 +194,14 @@ def deck_url(data_dir: Path) -> str | None:
 
 
 def address_when_up(settings: Settings) -> str | None:
-    """The deck's address once it answers and the runner has told it of every bot."""
+    """The deck's address once it answers and the runner has told it of every bot that it was started or will not be."""
     try:
         client = DeckClient(settings)
         known = {bot.bot: bot.state for bot in client.bots().bots}
     except BotdeckError:
         return None
-    reported = all(known.get(bot.name, State.UNKNOWN) is not State.UNKNOWN for bot in settings.bots)
+    undecided = (State.UNKNOWN, State.STARTING)
+    reported = all(known.get(bot.name, State.UNKNOWN) not in undecided for bot in settings.bots)
     return client.url if reported else None
 
 
