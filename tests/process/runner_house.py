@@ -107,7 +107,7 @@ class RunnerHouse:
     async def until(self, condition: Callable[[], object], timeout: float = 20.0) -> None:
         """For what no frame tells: look often, with a deadline."""
         async with asyncio.timeout(timeout):
-            while not condition():  # noqa: ASYNC110
+            while not condition():
                 await asyncio.sleep(0.005)
 
     def processes(self) -> list[int]:

@@ -285,5 +285,5 @@ def a_line(number: int, text: str = "", bot: str = "helper") -> LogLine:
 
 async def eventually(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(DEADLINE_S):
-        while not true():  # noqa: ASYNC110  (nothing to wait on: a look into the deck)
+        while not true():
             await asyncio.sleep(0.005)

@@ -21,6 +21,7 @@ from botdeck.runner.deck_link import DeckLink
 from botdeck.runner.environment import CannotRun, system_user
 from botdeck.runner.instance import Instance, find_instance
 from botdeck.runner.journal import Entry, Journal
+from botdeck.runner.kept_runs import KeptRuns
 from botdeck.runner.launch import launch, take_bot_lock
 from botdeck.runner.run_dir import FOLDER_MODE, RunDirectory, new_run_id
 from botdeck.runner.spawner import Spawner, SpawnTrouble
@@ -70,8 +71,7 @@ class BotRunner:
         """The current run, or the last one."""
         self._run_in_course: str | None = None
         """The run that the state speaks of, for the journal."""
-        self._kept: dict[str, RunDirectory] = {}
-        """Runs the deck does not have all of."""
+        self._kept = KeptRuns(name, self._dir, tools.tail, tools.link)
         self._instance: Instance | None = None
         self._inbox: deque[tuple[Happening | _Signal, asyncio.Future[BotStatus] | None]] = deque()
         self._news = asyncio.Event()
@@ -141,8 +141,7 @@ class BotRunner:
 
     def shipped(self, run: RunDirectory) -> None:
         """The deck has all of the run."""
-        self._kept.pop(run.run.id, None)
-        run.remove()
+        self._kept.remove(run)
 
     def erase(self) -> None:
         """Forget a bot that is gone."""
@@ -163,19 +162,17 @@ class BotRunner:
             self._life = Life(wanted=wanted)
         else:
             self._life, self._since, self._run_in_course = entry.life(), entry.since, entry.run
-        for path in sorted(self._dir.iterdir()):
-            with contextlib.suppress(OSError):
-                if run := RunDirectory.open(path, self.name):
-                    self._kept[run.run.id] = self._run = run
-        found = await find_instance(self._dir / "lock", [*self._kept.values()][::-1])
+        self._kept.open_all()
+        runs = self._kept.newest_first()
+        self._run = runs[0] if runs else None
+        found = await find_instance(self._dir / "lock", runs)
         if found is not None:
             self._adopt(*found)
         else:
             self._put(Vacant(ended=self._finish_unseen(entry)))
         if self.settings is None:
             self._put(Asked(action=Action.STOP, operator="its removal from the configuration"))
-        for run in self._kept.values():
-            self._ship(run)
+        self._kept.ship_all()
 
     def cannot_be_kept(self, reason: str) -> None:
         """Its folder cannot be used. An order may try again."""
@@ -184,23 +181,18 @@ class BotRunner:
     def _adopt(self, run: RunDirectory, instance: Instance) -> None:
         self._run, self._instance, self._run_in_course = run, instance, run.run.id
         log.info("%s: taken over, pid %d, run %s", self.name, instance.pid, run.run.id)
-        self._finish_others()
+        self._kept.end_unseen(self._life, self.settings, living=run)
         self._watch()
         self._put(Adopted(lived_s=instance.age_s() or 0.0))
 
     def _finish_unseen(self, entry: Entry | None) -> Ended | None:
         """Runs that ended while no runner lived. Returns the end of the one that the journal has as living."""
-        self._finish_others()
-        run = self._kept.get(entry.run) if entry and entry.run and entry.state in ALIVE else None
+        self._kept.end_unseen(self._life, self.settings, living=None)
+        run = self._kept.get(entry.run) if entry and entry.state in ALIVE else None
         if run is None or (run.identity() is None and run.exit() is None):
             return None  # it never began
         happening = endings.finish(run, self._life, self.settings)
         return happening if isinstance(happening, Ended) else None
-
-    def _finish_others(self) -> None:
-        for run in self._kept.values():
-            if not run.over and (self._instance is None or run is not self._run):
-                endings.finish(run, self._life, self.settings)
 
     async def run(self) -> None:
         """Until cancelled. Whatever goes wrong with this bot stays with this bot."""
@@ -224,9 +216,7 @@ class BotRunner:
         if self._instance is not None:
             asyncio.get_running_loop().remove_reader(self._instance.watched)
             self._instance.close()
-        for run in self._kept.values():
-            for stream in run.streams:
-                stream.close()
+        self._kept.close()
 
     def _put(self, news: Happening | _Signal, answer: "asyncio.Future[BotStatus] | None" = None) -> None:
         self._inbox.append((news, answer))
@@ -320,7 +310,8 @@ class BotRunner:
         tools, user = self._tools, system_user(settings.user)
         lock = await take_bot_lock(self._dir / "lock", self._run.run.id if self._run else None)
         try:
-            self._run = directory = self._kept[run.id] = RunDirectory.create(self._dir, run, user)
+            self._run = directory = RunDirectory.create(self._dir, run, user)
+            self._kept.add(directory)
             self._run_in_course = run.id
             self._save()
             shim = await launch(
@@ -345,7 +336,7 @@ class BotRunner:
             log.info("%s: pid %d, run %s", self.name, identity.pid, run.run.id)
             age = timedelta(seconds=process.age_s(identity.start_tick))
             run.begun(pid=identity.pid, started_at=datetime.now(UTC) - age)
-        self._ship(run)
+        self._kept.ship(run)
         self._tools.link.report_status(self.status())
 
     async def _not_started(self, run: Run, what: CannotStart | Ended) -> None:
@@ -353,19 +344,12 @@ class BotRunner:
         directory = self._kept.get(run.id)
         if directory is None:
             with contextlib.suppress(OSError):
-                directory = self._kept[run.id] = self._run = RunDirectory.create(self._dir, run, None)
+                directory = self._run = RunDirectory.create(self._dir, run, None)
+                self._kept.add(directory)
         if directory is not None:
             endings.close(directory, reason)
-            self._ship(directory)
+            self._kept.ship(directory)
         await self._happen(what)
-
-    def _ship(self, run: RunDirectory) -> None:
-        self._tools.link.keep(run)
-        for stream in run.streams:
-            if run.over:
-                self._tools.tail.finish(stream)
-            else:
-                self._tools.tail.watch(stream)
 
     # Ending.
 
@@ -390,10 +374,7 @@ class BotRunner:
         instance.close()
         self._instance = None
         await asyncio.to_thread(process.kill_strays, run.run.id)
-        happening = endings.finish(run, self._life, self.settings)
-        for stream in run.streams:
-            self._tools.tail.finish(stream)
-        self._tools.link.report_run(run)
+        happening = self._kept.end(run, self._life, self.settings)
         await self._happen(happening)
 
 
