@@ -52,6 +52,8 @@ LONGEST_LOCAL_REDIAL_S = 1.0
 """To a deck on this machine, which is back within seconds."""
 OPEN_TIMEOUT_S = 10.0
 KEEPALIVE_S = 20.0
+FIRST_PATIENCE_S = 3.0
+"""Deck and runner are often started together; a deck that is not there yet is not worth a line."""
 STALLED_S = 60.0
 """A deck that acknowledges nothing for this long, while frames wait, is dialled anew."""
 MOST_REPORTS = 2000
@@ -103,6 +105,7 @@ class DeckLink:
         self._progress_at = 0.0
         self._away: str | None = None
         """Why there is no link, as it was logged."""
+        self._patient_until = 0.0
 
     # What the runner tells.
 
@@ -141,6 +144,7 @@ class DeckLink:
     async def run(self) -> None:
         """Until cancelled."""
         delay = FIRST_REDIAL_S
+        self._patient_until = boot_clock() + FIRST_PATIENCE_S
         while True:
             began = boot_clock()
             longest = LONGEST_LOCAL_REDIAL_S
@@ -172,7 +176,7 @@ class DeckLink:
         ) as websocket:
             await self._greet(websocket)
             log.info("Linked to the deck at %s.", address.shown)
-            self._away = None
+            self._away, self._patient_until = None, 0.0
             await self._both_ways(websocket)
 
     async def _greet(self, websocket: ClientConnection) -> None:
@@ -224,8 +228,11 @@ class DeckLink:
 
     def _say_away(self, error: Exception) -> None:
         """Once. Again only for what the deck itself says, for then something is to be done about it."""
-        reason, refused = _in_words(error), isinstance(error, InvalidStatus | BotdeckError)
-        if self._away is None or (refused and not isinstance(error, NoDeck) and reason != self._away):
+        reason = _in_words(error)
+        refused = isinstance(error, InvalidStatus | BotdeckError) and not isinstance(error, NoDeck)
+        if not refused and boot_clock() < self._patient_until:
+            return
+        if self._away is None or (refused and reason != self._away):
             log.warning("No link to the deck: %s. Bots go on; what they write is kept and shipped later.", reason)
             self._away = reason
 
