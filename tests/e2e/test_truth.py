@@ -6,6 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from .conftest import set_up
 from .harness import Botdeck, wait_for
 from .test_scenarios import expect_number, start
 
@@ -194,3 +195,36 @@ def add_bot(botdeck: Botdeck, name: str, command: str, *, restart: str = "always
         file.write(f'\n[bots.{name}]\ncommand = {command}\nrestart = "{restart}"\n')
     botdeck.down()
     botdeck.up()
+
+
+def test_the_pages_keep_to_their_own_security_policy(botdeck: Botdeck, open_page: Callable[[str], Page]) -> None:
+    page = open_page("about:blank")
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text))
+    page.goto(botdeck.url)
+    set_up(page, botdeck)
+    start(page)
+    page.get_by_text("Uptime", exact=True).hover()
+    page.get_by_role("button", name="ann").click()
+    page.keyboard.press("Escape")
+
+    assert [text for text in told if "Content Security Policy" in text] == []
+
+
+def test_botdeck_works_below_a_path(open_page: Callable[[str], Page]) -> None:
+    botdeck = Botdeck()
+    try:
+        text = botdeck.config.read_text()
+        botdeck.config.write_text(text.replace("[deck]\n", '[deck]\nbase_path = "/tools/deck"\n', 1))
+        botdeck.up()
+        assert botdeck.url.endswith("/tools/deck/")
+        page = open_page(botdeck.url)
+        set_up(page, botdeck)
+        expect(page.get_by_role("heading", name="sopel")).to_be_visible()
+
+        page.goto(botdeck.url + "bots/chat-server")
+        start(page)
+
+        assert botdeck.status("chat-server")["state"] == "running"
+    finally:
+        botdeck.close()
