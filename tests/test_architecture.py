@@ -44,8 +44,8 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join([*base, *([node.module] if node.module else [])])
-            # `from botdeck import x` may name a module.
-            yield from ((node.lineno, f"{module}.{a.name}" if module == "botdeck" else module) for a in node.names)
+            # `from botdeck.deck import x` may name a module.
+            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
 
 
 def modules() -> list[Path]:
@@ -96,3 +96,34 @@ def test_no_module_is_too_long_to_read(path: Path) -> None:
 
 def test_there_is_no_drawer_for_odds_and_ends() -> None:
     assert not [path for path in modules() if path.stem in {"utils", "helpers", "misc", "common"}]
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {module_name(path): set(filter(None, (existing(name) for _, name in imports(path)))) for path in modules()}
+
+    circles = [f"{start} -> {end}" for start in graph for end in graph[start] if start in reachable(graph, end)]
+
+    assert not circles
+
+
+def module_name(path: Path) -> str:
+    return ".".join(["botdeck", *path.relative_to(SOURCE).with_suffix("").parts]).removesuffix(".__init__")
+
+
+def existing(name: str) -> str | None:
+    """The module of ours that an imported name is, or lies in."""
+    known = {module_name(path) for path in modules()}
+    while name and name not in known:
+        name = name.rpartition(".")[0]
+    return name if name.startswith("botdeck.") else None
+
+
+def reachable(graph: dict[str, set[str]], start: str) -> set[str]:
+    found: set[str] = set()
+    todo = [start]
+    while todo:
+        module = todo.pop()
+        if module not in found:
+            found.add(module)
+            todo += graph.get(module, ())
+    return found

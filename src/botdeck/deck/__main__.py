@@ -3,13 +3,15 @@
 import argparse
 import asyncio
 import contextlib
+import json
 import logging
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from botdeck.deck.main import create_app
+from botdeck.deck.main import create_api, create_app
+from botdeck.deck.schema import openapi_document
 from botdeck.deck.server import DeckServer, listen
 from botdeck.errors import BotdeckError, ConfigError
 from botdeck.settings import CONFIG_NAME, Settings, load_settings
@@ -19,7 +21,11 @@ from botdeck.storage import open_storage
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m botdeck.deck", description=__doc__)
     parser.add_argument("--config", type=Path, default=Path(CONFIG_NAME), metavar="FILE")
+    parser.add_argument("--openapi", action="store_true", help="print the OpenAPI document and end")
     arguments = parser.parse_args(argv)
+    if arguments.openapi:
+        print(json.dumps(openapi_document(create_api()), indent=2))  # noqa: T201
+        return 0
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s deck: %(message)s", stream=sys.stderr)
     try:
         settings = load_settings(arguments.config)

@@ -1,10 +1,8 @@
 """The OpenAPI document, with the messages of the live channel in it, so that one generator types both.
 
-`python -m botdeck.deck.schema` prints it for the front end.
+`python -m botdeck.deck --openapi` prints it for the front end.
 """
 
-import json
-import sys
 from typing import Any
 
 from fastapi import FastAPI
@@ -59,14 +57,3 @@ def _drop_default_validation_answers(document: dict[str, Any]) -> None:
             operation["responses"].pop("422", None)
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)
-
-
-def main() -> None:
-    from botdeck.deck.main import create_api
-
-    json.dump(openapi_document(create_api()), sys.stdout, indent=2)
-    sys.stdout.write("\n")
-
-
-if __name__ == "__main__":
-    main()
