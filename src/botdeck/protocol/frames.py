@@ -139,10 +139,12 @@ class OrderResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ack:
-    """Deck: committed up to `offset`. The runner may give the space back and goes on from there."""
+    """Deck: committed up to `offset`. The runner may give the space back and goes on from there. `final` says that a
+    final frame was applied, now or before: the stream is over for the deck too, its unfinished last line included."""
 
     stream: str
     offset: int
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
