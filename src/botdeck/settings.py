@@ -1,6 +1,7 @@
 """`botdeck.toml`: what is read from it, and errors that name file, line and what was expected. docs/settings.md lists
 every key; there is none that this file does not know."""
 
+import json
 import math
 import os
 import re
@@ -71,6 +72,23 @@ class Settings:
 
     def bot(self, name: str) -> BotSettings | None:
         return next((bot for bot in self.bots if bot.name == name), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningDeck:
+    """What a deck writes into `deck.json` of its data directory for as long as it listens."""
+
+    url: str
+    pid: int
+
+
+def running_deck(data_dir: Path) -> RunningDeck | None:
+    """The deck that listens for this data directory, or None. One that was killed may have left its word behind."""
+    try:
+        said = json.loads((data_dir / "deck.json").read_text())
+        return RunningDeck(url=str(said["url"]), pid=int(said["pid"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def find_config(start: Path) -> Path:

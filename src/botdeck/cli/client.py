@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 from botdeck.errors import BotdeckError
 from botdeck.models import Action, ActionResult, BotList, BotStatus, DashboardStats, LogLine, LogPage
 from botdeck.protocol.codec import from_json
-from botdeck.settings import Settings
+from botdeck.settings import Settings, running_deck
 
 TIMEOUT_S = 20.0
 
@@ -32,16 +32,18 @@ class DeckClient:
     """Talks to the deck of one configuration. Every method raises DeckAway or DeckRefused."""
 
     def __init__(self, settings: Settings) -> None:
-        self._data_dir = settings.data_dir
+        deck = running_deck(settings.data_dir)
+        if deck is None:
+            raise DeckAway(f"No deck runs for {settings.path}. Start one with: botdeck up")
+        self.url = deck.url
         try:
-            self.url: str = json.loads((self._data_dir / "deck.json").read_text())["url"]
-            self._token = (self._data_dir / "cli-token").read_text().strip()
+            self._token = (settings.data_dir / "cli-token").read_text().strip()
         except PermissionError as error:
             raise DeckAway(
                 f"{error.filename} may not be read by you; run this as the user that ran `botdeck up`."
             ) from None
-        except (OSError, ValueError, KeyError):
-            raise DeckAway(f"No deck runs for {settings.path}. Start one with: botdeck up") from None
+        except OSError as error:
+            raise DeckAway(f"The token for this deck cannot be read: {error}.") from None
 
     def bots(self) -> BotList:
         return from_json(BotList, self._call("GET", "api/bots"))

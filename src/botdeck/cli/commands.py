@@ -20,7 +20,7 @@ from botdeck.cli.durations import hours_minutes
 from botdeck.cli.stack import Stack, StackFailed, address_when_up, up_pid
 from botdeck.errors import BotdeckError, ConfigError
 from botdeck.lifecycle import ALIVE
-from botdeck.models import Action, BotStatus, LogLine, State
+from botdeck.models import Action, BotStatus, LogLine, State, Wanted
 from botdeck.protocol.codec import to_json
 from botdeck.settings import Settings, find_config, load_settings
 
@@ -232,7 +232,9 @@ def _say_up(settings: Settings, url: str) -> None:
 def _up_detached(settings: Settings) -> None:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     log = settings.data_dir / "up.log"
-    with log.open("wb") as file:
+    # The deck prints the setup code, which is for nobody else on this machine.
+    with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+        os.fchmod(file.fileno(), 0o600)
         process = subprocess.Popen(
             [sys.executable, "-m", "botdeck.cli", "up", "--config", str(settings.path)],
             stdin=subprocess.DEVNULL,
@@ -277,7 +279,9 @@ def _act(action: Action, names: list[str], config: Path | None, as_json: bool, n
 
 def _settle(client: DeckClient, name: str, action: Action, status: BotStatus) -> BotStatus:
     """Wait for the order's end; the runner itself bounds a stop by the bot's stop_timeout_s."""
-    while status.state not in _SETTLED[action]:
+    wanted = Wanted.RUNNING if action in (Action.START, Action.RESTART) else Wanted.STOPPED
+    # When somebody else gave another order meanwhile, ours is over.
+    while status.state not in _SETTLED[action] and status.wanted is wanted:
         time.sleep(0.1)
         status = client.status(name)
     return status

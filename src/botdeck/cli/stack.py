@@ -2,7 +2,6 @@
 
 import ctypes
 import fcntl
-import json
 import os
 import signal
 import subprocess
@@ -16,7 +15,7 @@ from types import FrameType
 from botdeck.cli.client import DeckClient
 from botdeck.errors import BotdeckError
 from botdeck.models import State
-from botdeck.settings import Settings
+from botdeck.settings import Settings, running_deck
 
 PR_SET_PDEATHSIG = 1
 RETRY_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -24,6 +23,8 @@ RETRY_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_AFTER_S = 60.0
 """A program that lived this long starts again at once."""
 DECK_STOP_S = 10.0
+LOCK_PATIENCE_S = 0.3
+"""Whoever asks whether Botdeck is up holds the lock for a moment."""
 
 
 class AlreadyUp(BotdeckError):
@@ -120,19 +121,22 @@ class Stack:
 
         Raises StackFailed when one of them cannot start.
         """
-        # An address of a deck that was killed must not be taken for that of the new one.
-        (self.settings.data_dir / "deck.json").unlink(missing_ok=True)
         announced = False
         while self._stop_signal is None:
             now = time.monotonic()
             self.deck.tend(now)
             # Not before the deck works: if it cannot, this is the end, and no bot should have been started for it.
-            if self.runner.process or self.deck.worked or deck_url(self.settings.data_dir):
+            if self.runner.process or self.deck.worked or self._deck_listens():
                 self.runner.tend(now)
-            if not announced and (url := address_when_up(self.settings)):
+            if not announced and self._deck_listens() and (url := address_when_up(self.settings)):
                 self.deck.worked = self.runner.worked = announced = True
                 on_up(url)
             time.sleep(0.05 if not announced else 0.2)
+
+    def _deck_listens(self) -> bool:
+        """Our own: another one's word, or that of one that was killed, does not count."""
+        deck = running_deck(self.settings.data_dir)
+        return deck is not None and self.deck.process is not None and deck.pid == self.deck.process.pid
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         self._interrupts += 1
@@ -161,15 +165,25 @@ def take_lock(data_dir: Path) -> int:
     """The lock that one `botdeck up` holds for its life, with its pid inside. Raises AlreadyUp."""
     data_dir.mkdir(parents=True, exist_ok=True)
     fd = os.open(data_dir / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        at = deck_url(data_dir)
-        raise AlreadyUp(f"Botdeck is up here already (pid {up_pid(data_dir)}){f', at {at}' if at else ''}.") from None
+    deadline = time.monotonic() + LOCK_PATIENCE_S
+    while not _lock(fd):
+        if time.monotonic() > deadline:
+            os.close(fd)
+            deck = running_deck(data_dir)
+            at = f", at {deck.url}" if deck else ""
+            raise AlreadyUp(f"Botdeck is up here already (pid {up_pid(data_dir)}){at}.")
+        time.sleep(0.01)
     os.ftruncate(fd, 0)
     os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
     return fd
+
+
+def _lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def up_pid(data_dir: Path) -> int | None:
@@ -183,14 +197,6 @@ def up_pid(data_dir: Path) -> int | None:
     except (OSError, ValueError):
         pass
     return None
-
-
-def deck_url(data_dir: Path) -> str | None:
-    """Where the deck says that it listens, or None."""
-    try:
-        return str(json.loads((data_dir / "deck.json").read_text())["url"])
-    except (OSError, ValueError, KeyError):
-        return None
 
 
 def address_when_up(settings: Settings) -> str | None:
