@@ -377,9 +377,8 @@ async def test_abandoned_commands_and_finished_streams_are_forgotten_at_last(
     storage: SqliteStorage, path: Path
 ) -> None:
     feed = Feed(storage)
-    await feed.send(event("command.started", id="c1"))
+    await feed.send(event("command.started", id="c1"), over=True)
     await Feed(storage, run="r2").send(line("x"))
-    await storage.finish_stream(feed.stream)
 
     await storage.retain(Retention(), NOON + timedelta(days=2))
     assert ask(path, "SELECT count(*) FROM active_command") == 0

@@ -60,20 +60,20 @@ class Feed:
         self.bot, self.run, self.stream = bot, run, f"{bot}/{run}/{kind}"
         self.offset = 0
 
-    def batch(self, *items: Event | LogLine, at: datetime = NOON, carry: bytes = b"") -> Batch:
+    def batch(self, *items: Event | LogLine, at: datetime = NOON, carry: bytes = b"", over: bool = False) -> Batch:
         return Batch(
             stream=self.stream,
             bot=self.bot,
             run=self.run,
             offset=self.offset,
-            after=Cursor(offset=self.offset + max(1, len(items)), carry=carry),
+            after=Cursor(offset=self.offset + max(1, len(items)), carry=carry, over=over),
             events=[item for item in items if isinstance(item, Event)],
             lines=[item for item in items if isinstance(item, LogLine)],
             received_at=at,
         )
 
-    async def send(self, *items: Event | LogLine, at: datetime = NOON, carry: bytes = b"") -> Ingested:
-        ingested = await self.storage.ingest(self.batch(*items, at=at, carry=carry))
+    async def send(self, *items: Event | LogLine, **more: Any) -> Ingested:
+        ingested = await self.storage.ingest(self.batch(*items, **more))
         assert ingested.applied
         self.offset = ingested.cursor.offset
         return ingested
@@ -232,8 +232,7 @@ async def test_offsets_are_of_the_streams_that_are_not_over(storage: Storage) ->
     await Feed(storage, kind="events").send(received(), received())
     await Feed(storage, bot="other").send(received())
     await Feed(storage, bot="third").send(received())
-    await Feed(storage, run="r0").send(received())
-    await storage.finish_stream("greeter/r0/events")
+    await Feed(storage, run="r0").send(received(), over=True)
 
     offsets = await storage.offsets(["greeter", "other", "unknown"])
 
@@ -242,14 +241,23 @@ async def test_offsets_are_of_the_streams_that_are_not_over(storage: Storage) ->
 
 
 async def test_a_late_resend_of_a_stream_that_is_over_does_not_count_again(storage: Storage, feed: Feed) -> None:
-    batch = feed.batch(received(), line("bye"))
+    batch = feed.batch(received(), line("bye"), over=True)
     await storage.ingest(batch)
-    await storage.finish_stream(feed.stream)
 
     again = await storage.ingest(batch)
 
     assert not again.applied
+    assert again.cursor.over
     assert await figures(storage) == (1, 1, 0, 0)
+
+
+async def test_a_stream_that_is_over_stays_so_whatever_comes_after(storage: Storage, feed: Feed) -> None:
+    assert not (await feed.send(received())).cursor.over
+    assert (await feed.send(over=True)).cursor.over
+    assert (await feed.send(line("a straggler"))).cursor.over
+
+    assert (await storage.cursor(feed.stream)).over
+    assert await storage.offsets(["greeter"]) == {}
 
 
 # Messages and days

@@ -111,6 +111,21 @@ async def test_a_wrong_offset_is_answered_with_the_cursor_and_changes_nothing(ho
     assert [line.text for line in lines] == ["one", "two"]
 
 
+async def test_the_ack_says_when_a_stream_is_over_also_to_a_runner_that_comes_back(house: House) -> None:
+    stream = "helper/r1/out"
+    async with house.runner("local", "helper") as runner:
+        await runner.say("helper", "one")
+        assert runner.finals == set()
+        await runner.acknowledged(stream, await runner.send_data(stream, b"two", final=True))
+        assert runner.finals == {stream}
+    async with house.runner("local", "helper") as again:
+        await again.send_data(stream, b"two", offset=4, final=True)
+        await again.until(lambda: stream in again.finals)
+
+    lines, _ = await house.storage.logs("helper")
+    assert [line.text for line in lines] == ["one", "two"]
+
+
 async def test_a_batch_sent_twice_counts_once(house: House) -> None:
     stream = "helper/r1/events"
     async with house.runner("local", "helper") as runner, house.cli() as cli:

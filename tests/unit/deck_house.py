@@ -190,6 +190,7 @@ class ScriptedRunner:
         self.name = name
         self.orders: list[frames.Order] = []
         self.acks: dict[str, int] = {}
+        self.finals: set[str] = set()
         self.stored: list[frames.RunStored] = []
         self.sent: dict[str, int] = {}
         self.welcome: frames.Welcome | None = None
@@ -242,6 +243,8 @@ class ScriptedRunner:
                 match frame:
                     case frames.Ack():
                         self.acks[frame.stream] = frame.offset
+                        if frame.final:
+                            self.finals.add(frame.stream)
                     case frames.RunStored():
                         self.stored.append(frame)
                     case frames.Order():

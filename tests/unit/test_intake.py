@@ -132,6 +132,32 @@ async def test_a_run_that_wrote_nothing_ends_too(out: Sender) -> None:
     assert (await out.send(b"", final=True)).cursor == 0
 
 
+async def test_a_final_frame_is_answered_as_final_however_often_it_comes(out: Sender) -> None:
+    """The first answer may be lost; the runner keeps what it has until it hears that the end is stored."""
+    assert not (await out.send(b"one\nfatal: no newl")).final
+    ends = [
+        Data(stream=out.stream, offset=out.offset, time=SEEN, final=True, payload=b"ine"),
+        Data(stream=out.stream, offset=out.offset + 3, time=SEEN, final=True),
+    ]
+    too_far = await out.intake.apply("host1", ends[1])
+    first = await out.intake.apply("host1", ends[0])
+    out.intake = Intake(out.storage, CLOCK)
+    again = [await out.intake.apply("host1", end) for end in ends]
+
+    assert not too_far.final
+    assert first.final
+    assert [(end.final, end.cursor, list(end.lines)) for end in again] == [(True, first.cursor, [])] * 2
+    assert [line.text for line in (await out.storage.logs("greeter"))[0]] == ["one", "fatal: no newline"]
+
+
+async def test_an_empty_final_frame_makes_a_line_of_what_was_unfinished(out: Sender) -> None:
+    await out.send(b"fatal: no newline")
+
+    end = await out.send(b"", final=True)
+
+    assert ([line.text for line in end.lines], end.final) == (["fatal: no newline"], True)
+
+
 async def test_the_beginning_of_a_line_outlives_the_deck(out: Sender) -> None:
     await out.send(b"begun by one deck, ")
     out.intake = Intake(out.storage, CLOCK)

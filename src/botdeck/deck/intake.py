@@ -35,6 +35,8 @@ class Applied:
     """Where the stream's cursor stands now, to be acknowledged."""
     applied: bool
     """False when the frame began elsewhere: it was a repetition, or something before it is missing."""
+    final: bool = False
+    """The stream is over: a final frame of it was applied, this one or an earlier one."""
     lines: Sequence[LogLine] = ()
     """New lines with their ids."""
     changed: bool = False
@@ -57,7 +59,7 @@ class Intake:
     async def apply(self, runner: str, data: Data) -> Applied:
         """Return when the frame is committed, or when it turns out that it does not belong here (`applied` False).
 
-        A final frame also declares its stream finished. Frames of one stream are applied one after the other, those
+        A final frame also ends its stream, in the same transaction. Frames of one stream are applied one after the other, those
         of others meanwhile. Raises ProtocolError when the stream's name makes no sense, StorageError when nothing was
         stored; the same frame may be sent again then.
         """
@@ -68,24 +70,23 @@ class Intake:
             if cursor is None or cursor.offset != data.offset:
                 cursor = stream.cursor = await self._storage.cursor(data.stream)
             if cursor.offset != data.offset:
-                return Applied(bot=bot, cursor=cursor.offset, applied=False)
+                return Applied(bot=bot, cursor=cursor.offset, applied=False, final=cursor.over)
             parse = _output if kind == "out" else _events
             if len(data.payload) > _INLINE_BYTES:
                 batch = await asyncio.to_thread(parse, bot, run, data, cursor.carry, self._clock.now())
             else:
                 batch = parse(bot, run, data, cursor.carry, self._clock.now())
-            return await self._store(stream, batch, final=data.final)
+            return await self._store(stream, batch)
 
-    async def _store(self, stream: _Stream, batch: Batch, *, final: bool) -> Applied:
+    async def _store(self, stream: _Stream, batch: Batch) -> Applied:
         stream.cursor = None  # Unknown, should this be cancelled or fail.
         ingested = await self._storage.ingest(batch)
-        if ingested.applied and final:
-            await self._storage.finish_stream(batch.stream)
         stream.cursor = ingested.cursor
         return Applied(
             bot=batch.bot,
             cursor=ingested.cursor.offset,
             applied=ingested.applied,
+            final=ingested.cursor.over,
             lines=ingested.lines,
             changed=ingested.applied and any(map(_counts, batch.events)),
         )
@@ -177,7 +178,7 @@ def _batch(
         bot=bot,
         run=run,
         offset=data.offset,
-        after=Cursor(offset=data.offset + len(data.payload), carry=carry),
+        after=Cursor(offset=data.offset + len(data.payload), carry=carry, over=data.final),
         events=events,
         lines=lines,
         received_at=now,

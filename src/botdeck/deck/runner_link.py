@@ -284,7 +284,7 @@ class RunnerLink:
         services.logs.add(applied.bot, applied.lines)
         if applied.changed:
             services.dashboard.changed(applied.bot)
-        await self._send(Ack(stream=data.stream, offset=applied.cursor))
+        await self._send(Ack(stream=data.stream, offset=applied.cursor, final=applied.final))
 
     def _check_owner(self, bot: str) -> None:
         if not self._services.fleet.may_send(self.runner, bot):

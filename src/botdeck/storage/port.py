@@ -19,6 +19,8 @@ class Cursor:
 
     offset: int = 0
     carry: bytes = b""
+    over: bool = False
+    """The stream's end was applied; once set it stays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,8 @@ class Storage(Protocol):
         """The stream's cursor; a new one when nothing of it was applied."""
 
     async def offsets(self, bots: Sequence[str]) -> dict[str, int]:
-        """Offsets of all streams of these bots that are not over."""
+        """Offsets of all streams of these bots that are not over. The cursor of one that is over is kept for
+        months, for it may be sent once more."""
 
     async def ingest(self, batch: Batch) -> Ingested:
         """Apply a batch and move the cursor, in one durable transaction; return when that is committed.
@@ -124,9 +127,6 @@ class Storage(Protocol):
 
     async def runs(self, bot: str, limit: int = 50) -> list[Run]:
         """Newest first."""
-
-    async def finish_stream(self, stream: str) -> None:
-        """The stream is over and will not be offered again; its cursor may be forgotten when nothing can resend it."""
 
     async def put_document(self, kind: str, document: Document) -> Document:
         """Store `body` when the stored version equals `document.version` (0: there is none yet), durably. Returns the

@@ -127,9 +127,6 @@ class SqliteStorage:
         sql = f"{_RUN} ORDER BY started DESC, id DESC LIMIT ?"
         return [_run(row) for row in await self._read(lambda c: c.execute(sql, (bot, limit)).fetchall())]
 
-    async def finish_stream(self, stream: str) -> None:
-        await self._change("UPDATE cursor SET over = 1 WHERE stream = ?", stream)
-
     async def put_document(self, kind: str, document: Document) -> Document:
         version = await self._write(lambda c: _put_document(c, kind, document))
         return Document(id=document.id, body=document.body, version=version)

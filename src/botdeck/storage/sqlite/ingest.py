@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from botdeck.models import LogLine
@@ -12,8 +13,9 @@ from botdeck.storage.rollups import Message, Seen, Tally, micros, tally
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 _MOVE_CURSOR = """
-INSERT INTO cursor (stream, bot, offset, carry, received) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET offset = excluded.offset, carry = excluded.carry, received = excluded.received"""
+INSERT INTO cursor (stream, bot, offset, carry, over, received) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET
+    offset = excluded.offset, carry = excluded.carry, over = excluded.over, received = excluded.received"""
 _ADD_EVENT = "INSERT INTO event (bot, run, seq, time, received, event, fields) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _ADD_LINE = "INSERT INTO log (id, bot, run, time, received, stream, level, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _ADD_TO_COUNTER = """
@@ -42,16 +44,16 @@ def apply(connection: sqlite3.Connection, batch: Batch) -> Ingested:
     if cursor.offset != batch.offset:
         return Ingested(cursor=cursor, applied=False)
     received = micros(batch.received_at)
-    after = batch.after
-    connection.execute(_MOVE_CURSOR, (batch.stream, batch.bot, after.offset, after.carry, received))
+    after = replace(batch.after, over=batch.after.over or cursor.over)
+    connection.execute(_MOVE_CURSOR, (batch.stream, batch.bot, after.offset, after.carry, after.over, received))
     lines = _add_lines(connection, batch, received)
     _add_events(connection, batch, received)
     return Ingested(cursor=after, applied=True, lines=lines)
 
 
 def read_cursor(connection: sqlite3.Connection, stream: str) -> Cursor:
-    row = connection.execute("SELECT offset, carry FROM cursor WHERE stream = ?", (stream,)).fetchone()
-    return Cursor() if row is None else Cursor(offset=row[0], carry=row[1])
+    row = connection.execute("SELECT offset, carry, over FROM cursor WHERE stream = ?", (stream,)).fetchone()
+    return Cursor() if row is None else Cursor(offset=row[0], carry=row[1], over=bool(row[2]))
 
 
 def _add_lines(connection: sqlite3.Connection, batch: Batch, received: int) -> list[LogLine]:
