@@ -54,6 +54,9 @@ class FakeDeck:
         self.refused = 0
         self.hellos: list[Hello] = []
         self.acknowledging = True
+        self.deaf_to_final = False
+        """Final frames are lost, and what came before them is acknowledged once more."""
+        self.finals_lost = 0
         self.apply_limit: int | None = None
         """Frames to apply before the link is cut."""
         self._results: dict[int, OrderResult] = {}
@@ -175,6 +178,10 @@ class FakeDeck:
 
     async def _apply(self, link: ServerConnection, data: Data) -> None:
         stream = self.streams[data.stream]
+        if data.final and self.deaf_to_final:
+            self.finals_lost += 1
+            await link.send(encode(Ack(stream=data.stream, offset=len(stream.data))))
+            return
         if data.offset == len(stream.data):
             stream.data += data.payload
             stream.final = stream.final or data.final
@@ -189,4 +196,4 @@ class FakeDeck:
                 link.transport.abort()
                 return
         if self.acknowledging:
-            await link.send(encode(Ack(stream=data.stream, offset=len(stream.data))))
+            await link.send(encode(Ack(stream=data.stream, offset=len(stream.data), final=stream.final)))

@@ -59,6 +59,28 @@ async def test_a_link_cut_mid_burst_with_lost_acknowledgements_loses_and_doubles
     assert len(fake_deck.hellos) >= 5
 
 
+async def test_half_a_line_is_not_given_up_before_the_deck_knows_that_it_is_all(
+    house: RunnerHouse, fake_deck: FakeDeck
+) -> None:
+    os.mkfifo(house.folder / "fifo")
+    house.configure(bot={"command": ["sh", "-c", "printf half; read line < fifo"], "restart": "never"})
+    fake_deck.deaf_to_final = True
+    await house.start()
+    await fake_deck.until(lambda: fake_deck.all_bytes("bot") == b"half")
+    (house.folder / "fifo").write_text("go\n")
+    await fake_deck.until(lambda: fake_deck.is_("bot", "exited") and fake_deck.runs_of("bot")[0].ended_at)
+    await fake_deck.until(lambda: fake_deck.finals_lost >= 1)
+    kept = house.run_dirs("bot")
+
+    fake_deck.deaf_to_final = False
+    fake_deck.cut()
+    await fake_deck.until(lambda: len(fake_deck.streams) == 2 and all(s.final for s in fake_deck.streams.values()))
+    await house.until(lambda: house.run_dirs("bot") == [])
+
+    assert len(kept) == 1
+    assert fake_deck.all_bytes("bot") == b"half"
+
+
 async def test_a_deck_that_was_away_gets_the_times_at_which_the_runner_saw_the_bytes(
     house: RunnerHouse, fake_deck: FakeDeck
 ) -> None:

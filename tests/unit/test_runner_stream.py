@@ -47,7 +47,7 @@ class Deck:
 def ship(stream: Stream, deck: Deck, now: datetime = NOON) -> None:
     """Until there is nothing more to send, with everything acknowledged."""
     while frame := stream.next_frame(now):
-        stream.acknowledge(deck.take(frame), now)
+        stream.acknowledge(deck.take(frame), now, final=deck.final)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_a_frame_is_no_longer_than_the_protocol_allows_and_a_stream_has_a_window
     frames = []
     while frame := stream.next_frame(NOON):
         frames.append(frame)
-    stream.acknowledge(frames[0].offset + len(frames[0].payload), NOON)
+    stream.acknowledge(frames[0].offset + len(frames[0].payload), NOON, final=False)
     another = stream.next_frame(NOON)
 
     assert [len(frame.payload) for frame in frames] == [MAX_DATA_BYTES] * MOST_IN_FLIGHT
@@ -173,6 +173,84 @@ def test_a_final_frame_that_was_lost_is_sent_again(file: File, stream: Stream) -
     assert stream.complete
 
 
+def test_only_the_answer_to_the_final_frame_says_that_the_end_arrived(file: File, stream: Stream) -> None:
+    """The frame before an empty final one has the same end."""
+    deck = Deck()
+    stream.begin(0, NOON)
+    file.write(b"fatal: no newline")
+    stream.look(NOON)
+    before = stream.next_frame(NOON)
+    stream.over = True
+    last = stream.next_frame(NOON)
+    assert before is not None
+    assert last is not None
+    assert (last.offset, last.payload, last.final) == (17, b"", True)
+
+    stream.acknowledge(deck.take(before), NOON, final=deck.final)
+    complete_before, waiting, more = stream.complete, stream.waiting, stream.next_frame(NOON)
+    stream.acknowledge(deck.take(last), NOON, final=deck.final)
+
+    assert (complete_before, waiting, more) == (False, True, None)
+    assert stream.complete
+    assert not stream.waiting
+
+
+def test_a_final_frame_that_is_refused_is_sent_again_from_where_the_deck_stands(file: File, stream: Stream) -> None:
+    """A frame of an older connection was committed after the welcome, and the deck stands at our end already."""
+    deck = Deck()
+    deck.data = b"bye"
+    stream.begin(0, NOON)
+    file.write(b"bye")
+    stream.look(NOON)
+    stream.over = True
+    refused = stream.next_frame(NOON)
+    assert refused is not None
+
+    stream.acknowledge(deck.take(refused), NOON, final=deck.final)
+    complete_before = stream.complete
+    ship(stream, deck)
+
+    assert not complete_before
+    assert [(frame.offset, frame.payload, frame.final) for frame in deck.frames] == [(3, b"", True)]
+    assert stream.complete
+
+
+def test_late_answers_to_refused_frames_do_not_make_a_final_frame_go_round_in_circles(
+    file: File, stream: Stream
+) -> None:
+    deck, sent = Deck(), list[Data]()
+    deck.data = b"0123456789"
+    stream.begin(0, NOON)
+    for text in (b"01234", b"56789"):
+        file.write(text)
+        stream.look(NOON)
+        frame = stream.next_frame(NOON)
+        assert frame is not None
+        sent.append(frame)
+    stream.over = True
+
+    for frame in sent:  # grows meanwhile; answers come in the order of the frames
+        while more := stream.next_frame(NOON):
+            sent.append(more)
+        stream.acknowledge(deck.take(frame), NOON, final=deck.final)
+
+    assert stream.complete
+    assert len(sent) <= 5
+
+
+def test_a_deck_that_has_all_of_a_run_that_is_over_is_only_asked(file: File, stream: Stream) -> None:
+    file.write(b"all of it")
+    stream.over, stream.fresh = True, False
+    stream.begin(None, NOON)
+
+    question = stream.next_frame(NOON)
+    stream.acknowledge(9, NOON, final=True)
+
+    assert question is not None
+    assert stream.complete
+    assert stream.next_frame(NOON) is None
+
+
 def test_a_deck_that_names_no_cursor_is_asked_before_anything_is_sent(file: File) -> None:
     """It has none of it, or it has all and counts the stream as over."""
     for has in (b"", b"01234", b"0123456789"):
@@ -184,7 +262,7 @@ def test_a_deck_that_names_no_cursor_is_asked_before_anything_is_sent(file: File
         stream.begin(None, NOON)
         question, second = stream.next_frame(NOON), stream.next_frame(NOON)
         assert question is not None
-        stream.acknowledge(deck.take(question), NOON)
+        stream.acknowledge(deck.take(question), NOON, final=deck.final)
         ship(stream, deck)
 
         assert (question.offset, question.payload, question.final) == (0, b"", False)
@@ -209,7 +287,7 @@ def test_a_refused_frame_is_answered_with_the_cursor_and_shipping_goes_on_from_t
     assert refused_too is not None
 
     for frame in (refused, refused_too):
-        stream.acknowledge(deck.take(frame), NOON)
+        stream.acknowledge(deck.take(frame), NOON, final=deck.final)
     ship(stream, deck)
 
     assert deck.data == b"0123456789abc"
@@ -233,7 +311,7 @@ def test_bytes_sent_again_keep_their_time_too(file: File, stream: Stream) -> Non
         file.write(b"%d\n" % second)
         stream.look(at(second))
         stream.next_frame(at(second))
-    stream.acknowledge(2, at(3))
+    stream.acknowledge(2, at(3), final=False)
     deck = Deck()
     deck.data = b"0\n"
 

@@ -279,7 +279,7 @@ class DeckLink:
             match frame := _decoded(message):
                 case Ack():
                     self._progress_at = boot_clock()
-                    self._shipped(self._shipment.acknowledge(frame.stream, frame.offset, datetime.now(UTC)))
+                    self._shipped(self._shipment.acknowledge(frame, datetime.now(UTC)))
                     self._work.set()
                 case RunStored():
                     if frame.ended:

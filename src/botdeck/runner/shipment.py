@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from botdeck.protocol.frames import Data
+from botdeck.protocol.frames import Ack, Data
 from botdeck.runner.run_dir import RunDirectory
 from botdeck.runner.stream import Stream
 
@@ -78,12 +78,12 @@ class Shipment:
             self._ready[stream] = None
         return frame
 
-    def acknowledge(self, name: str, offset: int, now: datetime) -> RunDirectory | None:
-        """The deck's cursor. Returns the run if that was the last that was missing of it."""
-        if name not in self._streams:
+    def acknowledge(self, ack: Ack, now: datetime) -> RunDirectory | None:
+        """Returns the run if that was the last that was missing of it."""
+        if ack.stream not in self._streams:
             return None
-        stream, run = self._streams[name]
-        stream.acknowledge(offset, now)
+        stream, run = self._streams[ack.stream]
+        stream.acknowledge(ack.offset, now, final=ack.final)
         self._ready[stream] = None
         return self._let_go(run)
 

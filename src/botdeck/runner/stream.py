@@ -53,7 +53,8 @@ class Stream:
         self._marks: deque[tuple[int, datetime]] = deque()
         """Where bytes begin that were seen at a time."""
         self._mark_spacing = timedelta()
-        self._in_flight: deque[tuple[int, bool]] = deque()
+        self._in_flight: deque[tuple[int, int, bool]] = deque()
+        """Begin, end, and whether it is final, of each frame that waits for its acknowledgement."""
         self._final_sent = False
         self._asking = False
         self._punched = 0
@@ -97,22 +98,36 @@ class Stream:
         if self.over:
             self.close()
 
-    def acknowledge(self, offset: int, now: datetime) -> None:
-        """The deck's cursor, in answer to a frame."""
-        if self._asking:
+    def acknowledge(self, offset: int, now: datetime, *, final: bool) -> None:
+        """The deck's cursor, in answer to a frame; `final`: the stream is over for the deck too.
+
+        An offset alone does not say that the end arrived: a frame before the final one may have the same end.
+        """
+        if final and self.over and offset >= self.seen:
+            self.complete = True
+            self._in_flight.clear()
+            self.close()
+        elif self._asking:
             self._asking = False
             self._realign(offset, now)
-        elif offset in (end for end, _ in self._in_flight):
-            while self._in_flight and self._in_flight[0][0] <= offset:
-                _, final = self._in_flight.popleft()
-                self.complete = self.complete or final
-            self.acked = offset
-            self._forget_marks()
-            if not self.over:
-                self._give_back()
+        elif offset in (end for _, end, _ in self._in_flight):
+            self._reached(offset, now)
         elif offset != self.acked:
             # The frame was not applied: the deck stands elsewhere than we thought, and the deck is right.
             log.warning("%s: the deck stands at %d and not at %d; going on from there", self.name, offset, self.acked)
+            self._realign(offset, now)
+
+    def _reached(self, offset: int, now: datetime) -> None:
+        """The deck stands at the end of a frame in flight; that the stream is over for it was not said."""
+        while self._in_flight and self._in_flight[0][1] <= offset and not self._in_flight[0][2]:
+            self._in_flight.popleft()
+        self.acked = offset
+        self._forget_marks()
+        if not self.over:
+            self._give_back()
+        if self._in_flight and self._in_flight[0][0] < offset:
+            # The final frame begins before the deck's cursor (an older connection was committed late) and is refused.
+            # An empty one begins here, and its own answer is still to come.
             self._realign(offset, now)
 
     @property
@@ -123,9 +138,11 @@ class Stream:
     def next_frame(self, now: datetime) -> Data | None:
         """The next bytes to ship, or None for now. An events stream is cut at lines, so that a frame is whole events;
         output is not, for a prompt has no newline."""
+        if self.complete:
+            return None
         if self._asking:
             return self._question(now)
-        if self.complete or self._final_sent or len(self._in_flight) >= MOST_IN_FLIGHT:
+        if self._final_sent or len(self._in_flight) >= MOST_IN_FLIGHT:
             return None
         payload = self._read_next()
         final = self.over and self.sent + len(payload) == self.seen
@@ -135,7 +152,7 @@ class Stream:
             stream=self.name, offset=self.sent, time=self._time_at(self.sent, now), final=final, payload=payload
         )
         self.sent += len(payload)
-        self._in_flight.append((self.sent, final))
+        self._in_flight.append((frame.offset, self.sent, final))
         self._final_sent = final
         if final:
             self.close()  # after weeks without a deck there may be thousands; only one is open at a time
@@ -145,7 +162,7 @@ class Stream:
         """An empty frame at the very beginning changes nothing, and is answered with the cursor."""
         if self._in_flight:
             return None
-        self._in_flight.append((0, False))
+        self._in_flight.append((0, 0, False))
         return Data(stream=self.name, offset=0, time=now)
 
     def _read_next(self) -> bytes:
