@@ -11,7 +11,7 @@ import pytest
 
 from botdeck.errors import StorageConflict, StorageError
 from botdeck.models import Event, LogLine, Run
-from botdeck.storage.port import Batch, Cursor, Document, Ingested, Retention, Storage
+from botdeck.storage.port import Batch, Cursor, Document, Ingested, Retention, Storage, Unstorable
 from botdeck.storage.sqlite import SqliteStorage
 
 ADAPTERS: dict[str, Callable[[Path], Storage]] = {"sqlite": lambda folder: SqliteStorage(folder / "deck.db")}
@@ -249,6 +249,24 @@ async def test_a_late_resend_of_a_stream_that_is_over_does_not_count_again(stora
     assert not again.applied
     assert again.cursor.over
     assert await figures(storage) == (1, 1, 0, 0)
+
+
+async def test_what_can_never_be_stored_is_told_from_a_database_that_does_not_work(
+    storage: Storage, feed: Feed
+) -> None:
+    nested: list[Any] = []
+    for _ in range(100_000):
+        nested = [nested]
+    for bad in (event("half", seq=1, run="\ud800"), event("big", seq=1 << 70), event("deep", seq=1, nested=nested)):
+        with pytest.raises(Unstorable):
+            await feed.send(received(), bad)
+
+    await feed.send(received())
+    assert len(await storage.events("greeter")) == 1
+    await storage.close()
+    with pytest.raises(StorageError) as closed:
+        await feed.send(received())
+    assert not isinstance(closed.value, Unstorable)
 
 
 async def test_a_stream_that_is_over_stays_so_whatever_comes_after(storage: Storage, feed: Feed) -> None:

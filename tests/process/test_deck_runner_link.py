@@ -126,6 +126,19 @@ async def test_the_ack_says_when_a_stream_is_over_also_to_a_runner_that_comes_ba
     assert [line.text for line in lines] == ["one", "two"]
 
 
+async def test_halves_of_characters_in_what_a_runner_says_disturb_nobody(house: House) -> None:
+    reason = "there is no /srv/\udcff/bot 😀"
+    run = Run(id="r1", bot="helper", started_at=datetime.now(UTC), reason=reason)
+    async with house.runner("local", "helper") as runner, house.cli() as cli:
+        await runner.tell(a_status("helper", State.FAILED, reason=reason))
+        await runner.socket.send(frames.encode(frames.RunReport(run=run)))
+        await runner.until(lambda: bool(runner.stored))
+        told = (await cli.get("api/bots/helper")).json()["reason"]
+        (kept,) = (await cli.get("api/bots/helper/runs")).json()
+
+    assert told == kept["reason"] == "there is no /srv/\ufffd/bot 😀"
+
+
 async def test_a_batch_sent_twice_counts_once(house: House) -> None:
     stream = "helper/r1/events"
     async with house.runner("local", "helper") as runner, house.cli() as cli:

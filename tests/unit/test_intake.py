@@ -16,6 +16,7 @@ from botdeck.deck.intake import Applied, Intake
 from botdeck.errors import ProtocolError, StorageError
 from botdeck.models import Event, LogLine
 from botdeck.protocol.frames import Data
+from botdeck.storage.port import Batch, Ingested, Unstorable
 from botdeck.storage.sqlite import SqliteStorage
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -321,6 +322,64 @@ async def test_what_json_can_say_and_utf_8_cannot_is_replaced(said: Sender) -> N
     }
     (line,) = (await said.send(event_line("log", body="half \udc00"))).lines
     assert line.text == "half \ufffd"
+
+
+async def test_bytes_that_are_half_a_character_are_replaced_wherever_they_stand(said: Sender) -> None:
+    half = b"\xed\xa0\x80"
+    (event,) = await said.events(
+        event_line("x?", **{"user.id": "a?", "?": ["?"]}).replace(b"?", half),
+        event_line("log", body="?").replace(b"?", half),
+    )
+
+    gone = "\ufffd" * 3
+    assert (event.event, event.fields) == ("x" + gone, {"user.id": "a" + gone, gone: [gone]})
+    assert (await said.storage.logs("greeter"))[0][0].text == gone
+
+
+@pytest.mark.parametrize("error", [Unstorable("no"), RecursionError("too deep"), KeyError("a mistake of ours")])
+@pytest.mark.parametrize("bad_at", [0, 1, 7, 15])
+async def test_a_line_that_cannot_be_stored_costs_that_line_only(
+    said: Sender, monkeypatch: pytest.MonkeyPatch, error: Exception, bad_at: int
+) -> None:
+    ingest = said.storage.ingest
+
+    async def picky(batch: Batch) -> Ingested:
+        if any(event.event == "bad" for event in batch.events):
+            raise error
+        return await ingest(batch)
+
+    monkeypatch.setattr(said.storage, "ingest", picky)
+    lines = [event_line("bad" if number == bad_at else "good", seq=number) for number in range(16)]
+    frame = b"".join(lines)
+    begun = await said.send(frame[:40])
+    end = await said.send(frame[40:], final=True)
+
+    stored = [event for _, event in await said.storage.events("greeter")]
+    assert [event.event for event in stored if event.seq != bad_at] == [
+        "telemetry.damaged" if number == bad_at else "good" for number in range(16)
+    ]
+    damage = stored[bad_at].fields
+    assert damage["offset"] == sum(map(len, lines[:bad_at]))
+    assert damage["line"] == lines[bad_at].decode()
+    assert damage["reason"]
+    assert (begun.final, end.final, end.cursor) == (False, True, len(frame))
+
+
+async def test_lines_around_one_that_cannot_be_stored_are_told_in_order(
+    said: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest = said.storage.ingest
+
+    async def picky(batch: Batch) -> Ingested:
+        if any(line.text == "3" for line in batch.lines):
+            raise Unstorable("no")
+        return await ingest(batch)
+
+    monkeypatch.setattr(said.storage, "ingest", picky)
+    applied = await said.send(b"".join(event_line("log", body=str(n)) for n in range(6)) + event_line()[:20])
+
+    assert [line.text for line in applied.lines] == ["0", "1", "2", "4", "5"]
+    assert [event.event for event in await said.events(event_line()[20:])] == ["telemetry.damaged", "message.received"]
 
 
 async def test_numbers_that_are_none_do_not_stop_a_stream(said: Sender) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import itertools
+import json
 import logging
+import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from botdeck.deck.log_feed import LogFeed
 from botdeck.deck.websocket_manager import ConnectionManager
 from botdeck.errors import ActionRefused, ProtocolError, RunnerAway, StorageError
 from botdeck.models import Action, ActionResult
+from botdeck.protocol.events import whole
 from botdeck.protocol.frames import (
     PROTOCOL_VERSION,
     Ack,
@@ -49,6 +52,7 @@ BAD_FRAME = 4400
 REPLACED = 4409
 TRY_AGAIN = 1013
 T = TypeVar("T")
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _log = logging.getLogger(__name__)
 
 
@@ -307,6 +311,9 @@ def _decode(frame: str | bytes) -> Frame:
     if isinstance(frame, bytes):
         raise LinkClosed(BAD_FRAME, "The first frame should be a hello.")
     try:
-        return decode(frame)
+        # A path in a reason may hold what is no UTF-8, and no browser or database could be told of it then.
+        return decode(json.dumps(whole(json.loads(frame))) if _HALF.search(frame) else frame)
+    except ValueError as error:
+        raise LinkClosed(BAD_FRAME, f"A frame should be JSON: {error}.") from None
     except ProtocolError as error:
         raise LinkClosed(BAD_FRAME, str(error)) from None

@@ -34,11 +34,12 @@ def parse_event(line: bytes) -> Event:
     if len(line) > MAX_LINE_BYTES:
         raise ProtocolError(f"An event line is at most {MAX_LINE_BYTES} bytes; this one has {len(line)}.")
     try:
-        value = json.loads(line)
+        # Never as bytes: json would take encoded halves of characters for characters, which no database does.
+        value = json.loads(line.decode("utf-8", "replace"))
         if not isinstance(value, dict):
             raise ProtocolError("An event line should be a JSON object.")
         if b"\\u" in line:
-            value = _whole(value)
+            value = whole(value)
         version, event, run, seq = value.pop("v"), value.pop("event"), value.pop("run"), value.pop("seq", None)
         time = parse_time(value.pop("time"))
     except KeyError as missing:
@@ -54,12 +55,12 @@ def parse_event(line: bytes) -> Event:
     return Event(event=event, time=time, run=run, seq=seq, fields=value)
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
     """The same with U+FFFD for halves of characters: JSON's escapes can say them, UTF-8 (and so a database) cannot."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, dict):
-        return {_whole(key): _whole(item) for key, item in value.items()}
+        return {whole(key): whole(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_whole(item) for item in value]
+        return [whole(item) for item in value]
     return value

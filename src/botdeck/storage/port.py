@@ -1,7 +1,8 @@
 """The storage port. An adapter is chosen by a URL and passes the contract suite in tests/contract/.
 
 All methods are coroutines and may be called concurrently. Each raises StorageError (a sentence for the operator)
-when the database cannot do what was asked; nothing was changed then. "Durable" means that a crash of the machine does
+when the database cannot do what was asked; nothing was changed then. When it is what was given that cannot be stored,
+today or ever, that is Unstorable. "Durable" means that a crash of the machine does
 not undo it.
 """
 
@@ -10,7 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from botdeck.errors import StorageError
 from botdeck.models import Event, LogLine, Run
+
+
+class Unstorable(StorageError):
+    """A value does not fit into the database, however well that works."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

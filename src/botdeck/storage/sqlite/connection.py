@@ -5,9 +5,12 @@ import sqlite3
 from pathlib import Path
 
 from botdeck.errors import StorageError
+from botdeck.storage.port import Unstorable
 
-Refusal = (sqlite3.Error, OverflowError, UnicodeEncodeError)
-"""What sqlite3 raises when it cannot do what was asked; the last two are about values that do not fit."""
+_UNFIT = (OverflowError, UnicodeEncodeError, RecursionError, sqlite3.DataError, sqlite3.IntegrityError)
+"""About values that do not fit."""
+Refusal = (sqlite3.Error, *_UNFIT)
+"""What sqlite3 (and json on the way to it) raises when it cannot do what was asked."""
 
 
 def open_writer(path: Path, *, busy_timeout_s: float, max_bytes: int | None) -> sqlite3.Connection:
@@ -40,8 +43,8 @@ def open_reader(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
 
 def in_words(error: BaseException, path: Path, *, waited_s: float) -> StorageError:
     """One sentence (or two) for the operator: which file, what is so, what to do."""
-    if isinstance(error, OverflowError | UnicodeEncodeError):
-        return StorageError(f"A value cannot be stored in {path}: {error}.")
+    if isinstance(error, _UNFIT):
+        return Unstorable(f"A value cannot be stored in {path}: {error}.")
     name = getattr(error, "sqlite_errorname", "") or ""
     match name.removeprefix("SQLITE_").partition("_")[0]:
         case "FULL":
