@@ -136,6 +136,17 @@ class RunnerHouse:
         folder = self.data_dir / "runner" / "bots" / bot
         return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.exists() else []
 
+    def no_room_for(self, path: Path) -> None:
+        """Writing this file anew fails, as on a full disk."""
+        path.with_name(path.name + ".tmp").mkdir()
+
+    def room_for(self, path: Path) -> None:
+        path.with_name(path.name + ".tmp").rmdir()
+
+    @property
+    def journal(self) -> Path:
+        return self.data_dir / "runner" / "journal.json"
+
     def clean(self) -> None:
         """End what is left, by pid; bots may fork meanwhile, so until none is left."""
         for runner in self._runners:

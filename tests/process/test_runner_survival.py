@@ -388,6 +388,68 @@ async def test_a_damaged_journal_is_kept_aside_and_running_bots_are_taken_over(
     assert len(list((house.data_dir / "runner").glob("journal.json.*"))) == 1
 
 
+async def test_on_a_full_disk_orders_are_done_and_not_forgotten(house: RunnerHouse, fake_deck: FakeDeck) -> None:
+    house.configure(stopped=house.python(SLEEP), killed=house.python(SLEEP))
+    runner = await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("stopped", "running") and fake_deck.is_("killed", "running"))
+
+    house.no_room_for(house.journal)
+    stop = await fake_deck.order("stopped", Action.STOP)
+    kill = await fake_deck.order("killed", Action.KILL)
+    await fake_deck.until(lambda: fake_deck.is_("stopped", "stopped") and fake_deck.is_("killed", "stopped"))
+    left = house.processes()
+    house.room_for(house.journal)
+    await house.until(lambda: "journal.json was written again" in house.log_text())
+    await house.kill(runner)
+    fake_deck.statuses.clear()
+    await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("stopped", "stopped") and fake_deck.is_("killed", "stopped"))
+
+    assert (stop.error, kill.error) == (None, None)
+    assert left == []
+    assert house.log_text().count("journal.json cannot be written") == 1
+    assert "Traceback" not in house.log_text()
+
+
+async def test_on_a_full_disk_what_runs_is_taken_over(house: RunnerHouse, fake_deck: FakeDeck) -> None:
+    """Although the end of an older run cannot be noted."""
+    house.configure(bot=house.python(SLEEP))
+    first = await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
+    pids = house.processes()
+    await house.kill(first)
+    older = house.data_dir / "runner" / "bots" / "bot" / "20200101T000000-000001"
+    older.mkdir()
+    house.no_room_for(older / "run.json")
+
+    fake_deck.statuses.clear()
+    await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
+    taken_over = house.processes()
+    await fake_deck.order("bot", Action.STOP)
+    await fake_deck.until(lambda: fake_deck.is_("bot", "stopped"))
+
+    assert taken_over == pids
+    assert "failed" not in fake_deck.states("bot")
+    assert house.processes() == []
+
+
+async def test_a_run_that_ends_on_a_full_disk_ends_for_the_deck_too(house: RunnerHouse, fake_deck: FakeDeck) -> None:
+    house.configure(bot=house.python("import os, time; os.write(1, b'half'); time.sleep(600)"))
+    await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running") and fake_deck.all_bytes("bot") == b"half")
+    (run,) = house.run_dirs("bot")
+
+    house.no_room_for(run / "run.json")
+    os.kill(house.processes()[0], signal.SIGKILL)
+    await fake_deck.until(lambda: fake_deck.runs[run.name].ended_at)
+    await fake_deck.until(lambda: fake_deck.streams[f"bot/{run.name}/out"].final)
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running") and len(fake_deck.runs_of("bot")) == 2)
+
+    assert fake_deck.runs[run.name].signal == "SIGKILL"
+    await house.until(lambda: not run.exists())
+
+
 async def test_sighup_with_a_broken_file_changes_nothing(house: RunnerHouse, fake_deck: FakeDeck) -> None:
     house.configure(bot=house.python(SLEEP))
     runner = await house.start()

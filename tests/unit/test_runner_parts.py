@@ -1,5 +1,6 @@
 """The runner's small parts: journal, run ids and directories, environments, addresses, locks."""
 
+import errno
 import json
 import os
 import pwd
@@ -19,6 +20,7 @@ from botdeck.runner.deck_address import NoDeck, find_deck
 from botdeck.runner.environment import CannotRun, bot_environment, system_user
 from botdeck.runner.journal import Entry, Journal
 from botdeck.runner.run_dir import RunDirectory, new_run_id, run_started_at
+from botdeck.runner.whole_file import WholeFile
 from botdeck.settings import BotSettings
 
 NOW = datetime(2026, 11, 22, 20, 15, 3, tzinfo=UTC)
@@ -67,6 +69,57 @@ def test_one_damaged_entry_does_not_cost_the_others(tmp_path: Path) -> None:
     path.write_text(json.dumps(document))
 
     assert Journal(path).bots() == ["good"]
+
+
+def test_a_journal_that_cannot_be_written_is_written_later(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "journal.json"
+    journal = Journal(path)
+    journal["a"] = entry()
+    in_the_way = tmp_path / "journal.json.tmp"
+    in_the_way.mkdir()
+
+    stopped = entry(wanted=Wanted.STOPPED, state=State.STOPPED)
+    journal["a"] = stopped
+    journal["a"] = stopped
+    behind = Journal(path)["a"]
+    in_the_way.rmdir()
+    journal["a"] = stopped  # no change, and yet what failed is tried again
+
+    assert behind == entry()
+    assert journal["a"] == Journal(path)["a"] == stopped
+    assert [record.levelname for record in caplog.records if "cannot be written" in record.message] == ["ERROR"]
+
+
+def test_a_run_whose_record_cannot_be_written_is_over_all_the_same(tmp_path: Path) -> None:
+    made = RunDirectory.create(tmp_path, Run(id=new_run_id(NOW, None), bot="b", started_at=NOW), None)
+    in_the_way = made.path / "run.json.tmp"
+    in_the_way.mkdir()
+
+    made.ended(at=NOW, exit_code=0, signal=None, reason="exited with code 0")
+    behind = RunDirectory.open(made.path, "b")
+    in_the_way.rmdir()
+    made.write_again()
+    after = RunDirectory.open(made.path, "b")
+
+    assert made.over
+    assert behind is not None
+    assert not behind.over
+    assert after is not None
+    assert after.run == made.run
+
+
+def test_a_run_directory_that_cannot_be_made_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(WholeFile, "write_now", no_room)
+
+    with pytest.raises(OSError, match="No space"):
+        RunDirectory.create(tmp_path, Run(id=new_run_id(NOW, None), bot="b", started_at=NOW), None)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_run_ids_sort_by_time_even_when_the_clock_is_set_back() -> None:

@@ -143,6 +143,10 @@ class BotRunner:
         """The deck has all of the run."""
         self._kept.remove(run)
 
+    def write_again(self) -> None:
+        """What the disk had no room for."""
+        self._kept.write_again()
+
     def erase(self) -> None:
         """Forget a bot that is gone."""
         del self._tools.journal[self.name]
@@ -179,11 +183,12 @@ class BotRunner:
         self._put(CannotStart(reason=f"its folder {self._dir} cannot be used: {reason}"))
 
     def _adopt(self, run: RunDirectory, instance: Instance) -> None:
+        # First of all: whatever goes wrong from here on, a bot that lives is known to live.
         self._run, self._instance, self._run_in_course = run, instance, run.run.id
-        log.info("%s: taken over, pid %d, run %s", self.name, instance.pid, run.run.id)
-        self._kept.end_unseen(self._life, self.settings, living=run)
         self._watch()
         self._put(Adopted(lived_s=instance.age_s() or 0.0))
+        log.info("%s: taken over, pid %d, run %s", self.name, instance.pid, run.run.id)
+        self._kept.end_unseen(self._life, self.settings, living=run)
 
     def _finish_unseen(self, entry: Entry | None) -> Ended | None:
         """Runs that ended while no runner lived. Returns the end of the one that the journal has as living."""
@@ -373,7 +378,10 @@ class BotRunner:
             return
         instance.close()
         self._instance = None
-        await asyncio.to_thread(process.kill_strays, run.run.id)
+        try:
+            await asyncio.to_thread(process.kill_strays, run.run.id)
+        except OSError as error:
+            log.warning("%s: what it may have left behind was not looked for: %s", self.name, error)
         happening = self._kept.end(run, self._life, self.settings)
         await self._happen(happening)
 

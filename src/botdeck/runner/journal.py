@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from botdeck.errors import ProtocolError
 from botdeck.lifecycle import Life
 from botdeck.models import State, Wanted
 from botdeck.protocol.codec import from_json, to_json
+from botdeck.runner.whole_file import WholeFile
 
 VERSION = 1
 log = logging.getLogger(__name__)
@@ -58,26 +58,33 @@ class _Document:
 
 
 class Journal:
-    """One small JSON file, replaced as a whole, so that it is the old one or the new one and never half of each."""
+    """One small JSON file, replaced as a whole. On a full disk it stays behind, and bots are kept all the same."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._entries = self._read()
+        self._file = WholeFile(path, self._text)
 
     def __getitem__(self, bot: str) -> Entry | None:
         return self._entries.get(bot)
 
     def __setitem__(self, bot: str, entry: Entry) -> None:
-        """On return the entry is written; when it changes what is wanted, it also survives a power cut."""
+        """On return the entry is written; when it changes what is wanted, it also survives a power cut. What the disk
+        has no room for is written with the next change or by `write_again`."""
         before = self._entries.get(bot)
         if before is not None and replace(before, since=entry.since) == entry:
+            self.write_again()
             return
         self._entries[bot] = entry
-        self._write(flush=before is None or before.wanted != entry.wanted)
+        self._file.write(flush=before is None or before.wanted != entry.wanted)
 
     def __delitem__(self, bot: str) -> None:
         if self._entries.pop(bot, None) is not None:
-            self._write(flush=True)
+            self._file.write(flush=True)
+
+    def write_again(self) -> None:
+        """What could not be written, if anything."""
+        self._file.write_again()
 
     def bots(self) -> list[str]:
         return list(self._entries)
@@ -105,18 +112,6 @@ class Journal:
         self._path.rename(aside)
         return {}
 
-    def _write(self, *, flush: bool) -> None:
+    def _text(self) -> str:
         document = _Document(version=VERSION, bots=to_json(self._entries))
-        replace_file(self._path, json.dumps(to_json(document), indent=1) + "\n", flush=flush)
-
-
-def replace_file(path: Path, text: str, *, flush: bool = False) -> None:
-    """Write the whole file or leave the old one. With `flush` it is also on the disk on return."""
-    temporary = path.with_name(path.name + ".tmp")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        if flush:
-            os.fsync(file.fileno())
-    temporary.replace(path)
+        return json.dumps(to_json(document), indent=1) + "\n"

@@ -1,6 +1,5 @@
 """The runs of one bot that the deck does not have all of yet: the one that lives, and those on their way."""
 
-import contextlib
 from pathlib import Path
 
 from botdeck.lifecycle import CannotStart, Ended, Life
@@ -25,9 +24,8 @@ class KeptRuns:
     def open_all(self) -> None:
         """What earlier runners left on disk. Raises OSError when the bot's folder cannot be used."""
         for path in sorted(self._folder.iterdir()):
-            with contextlib.suppress(OSError):
-                if run := RunDirectory.open(path, self._bot):
-                    self._runs[run.run.id] = run
+            if run := RunDirectory.open(path, self._bot):
+                self._runs[run.run.id] = run
 
     def get(self, run_id: str | None) -> RunDirectory | None:
         return self._runs.get(run_id) if run_id is not None else None
@@ -64,6 +62,11 @@ class KeptRuns:
         for run in self._runs.values():
             if not run.over and run is not living:
                 endings.finish(run, life, settings)
+
+    def write_again(self) -> None:
+        """Records that the disk had no room for."""
+        for run in self._runs.values():
+            run.write_again()
 
     def remove(self, run: RunDirectory) -> None:
         """The deck has all of it."""

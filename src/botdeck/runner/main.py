@@ -34,6 +34,8 @@ from botdeck.settings import CONFIG_NAME, Settings, find_config, load_settings
 
 log = logging.getLogger(__name__)
 
+WRITE_AGAIN_S = 5.0
+"""Between attempts to write what the disk had no room for."""
 LAST_SHIPMENT_S = 3.0
 """How long a runner that ends waits for the deck to take what the bots said last."""
 
@@ -98,7 +100,7 @@ class Runner:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._on_stop, number)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
-        helpers = [asyncio.create_task(self._tools.tail.run())]
+        helpers = [asyncio.create_task(self._tools.tail.run()), asyncio.create_task(self._keep_writing())]
         try:
             await self._begin()
             helpers.append(asyncio.create_task(self._link.run()))
@@ -106,6 +108,7 @@ class Runner:
         finally:
             await _cancel([*helpers, *self._tasks.values()])
             self._tools.spawner.close()
+            self._write_again()
             for bot in self._bots.values():
                 bot.close()
             os.close(self._lock)
@@ -126,6 +129,17 @@ class Runner:
             log.error("%s: cannot be kept: %s", bot.name, error)
             bot.cannot_be_kept(str(error))
         self._tasks[bot.name] = asyncio.create_task(bot.run(), name=bot.name)
+
+    async def _keep_writing(self) -> None:
+        while True:
+            await asyncio.sleep(WRITE_AGAIN_S)
+            self._write_again()
+
+    def _write_again(self) -> None:
+        """What the disk had no room for, if anything."""
+        self._tools.journal.write_again()
+        for bot in self._bots.values():
+            bot.write_again()
 
     async def _until_stopped(self) -> None:
         while self._stop is None:
@@ -233,8 +247,9 @@ def _take_runner_lock(path: Path, data_dir: Path) -> int:
     if lock is None:
         first = path.read_text("ascii", "replace").strip() or "unknown"
         raise AnotherRunner(f"another runner (pid {first}) keeps the bots of {data_dir} already. End that one first.")
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    with contextlib.suppress(OSError):  # a full disk; the number is only for the message above
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     return lock
 
 

@@ -9,6 +9,7 @@
 It goes when the run is over and the deck has everything of it.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -22,10 +23,10 @@ from botdeck.errors import ProtocolError
 from botdeck.models import Run
 from botdeck.protocol.codec import from_json, to_json
 from botdeck.protocol.frames import stream_name
-from botdeck.runner.journal import replace_file
 from botdeck.runner.process import Identity
 from botdeck.runner.spawner import SystemUser
 from botdeck.runner.stream import Stream
+from botdeck.runner.whole_file import WholeFile
 
 FOLDER_MODE = 0o711
 """A bot under another account must be able to reach its events file, and to list nothing."""
@@ -67,6 +68,7 @@ class RunDirectory:
         self.path = path
         self.run = run
         self.end_stored = False
+        self._record = WholeFile(path / "run.json", self._record_text)
         self.out = self._stream("out", bases, whole_lines=False)
         self.events = self._stream("events", bases, whole_lines=True)
 
@@ -77,15 +79,19 @@ class RunDirectory:
         path.mkdir(mode=FOLDER_MODE)
         path.chmod(FOLDER_MODE)  # whatever the umask says
         directory = cls(path, run, {})
-        directory._make_files(owner)
         for stream in directory.streams:
             stream.fresh = True
-        directory._save()
+        try:
+            directory._make_files(owner)
+            directory._record.write_now()
+        except OSError:
+            directory.remove()  # not one more at each attempt
+            raise
         return directory
 
     @classmethod
     def open(cls, path: Path, bot: str) -> "RunDirectory | None":
-        """What an earlier runner left; None when the folder is not a run's. Raises OSError."""
+        """What an earlier runner left; None when the folder is not a run's."""
         started_at = run_started_at(path.name)
         if started_at is None or not path.is_dir():
             return None
@@ -96,7 +102,8 @@ class RunDirectory:
             # Its runner was killed before it wrote the record.
             run, bases = Run(id=path.name, bot=bot, started_at=started_at), {}
         directory = cls(path, run, bases)
-        directory._make_files(None)
+        with contextlib.suppress(OSError):  # a missing one on a full disk; the others are no less ours
+            directory._make_files(None)
         return directory
 
     @property
@@ -129,11 +136,15 @@ class RunDirectory:
 
     def begun(self, *, pid: int, started_at: datetime) -> None:
         self.run = replace(self.run, pid=pid, started_at=started_at)
-        self._save()
+        self._record.write()
 
     def ended(self, *, at: datetime, exit_code: int | None, signal: str | None, reason: str) -> None:
         self.run = replace(self.run, ended_at=at, exit_code=exit_code, signal=signal, reason=reason)
-        self._save()
+        self._record.write()
+
+    def write_again(self) -> None:
+        """What the disk had no room for, if anything."""
+        self._record.write_again()
 
     def remove(self) -> None:
         for stream in self.streams:
@@ -146,7 +157,7 @@ class RunDirectory:
             self.path / kind,
             base=bases.get(kind, 0),
             whole_lines=whole_lines,
-            remember_base=self._save,
+            remember_base=self._record.write,
         )
 
     def _make_files(self, owner: SystemUser | None) -> None:
@@ -158,9 +169,9 @@ class RunDirectory:
             finally:
                 os.close(fd)
 
-    def _save(self) -> None:
+    def _record_text(self) -> str:
         record = {"run": to_json(self.run), "bases": {"out": self.out.base, "events": self.events.base}}
-        replace_file(self.path / "run.json", json.dumps(record) + "\n")
+        return json.dumps(record) + "\n"
 
 
 def _note(path: Path) -> Any:
