@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from botdeck.deck import patience, runner_link
 from botdeck.errors import StorageError
 from botdeck.models import Action, Run, State
 from botdeck.protocol import frames
@@ -297,32 +300,98 @@ async def test_runs_are_stored_and_listed(house: House) -> None:
     assert [(run["id"], run["exit_code"]) for run in runs] == [("r1", 3)]
 
 
-async def test_without_the_database_nothing_is_acknowledged_and_the_deck_says_so(
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "RETRY_S", 0.01)
+
+
+WRITES = ("ingest", "put_run", "put_document", "append_record", "health")
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_while_the_database_takes_nothing_bots_are_seen_and_stopped_and_nothing_is_lost(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken = Broken("The disk that holds the database is full.")
+    ended = Run(id="r1", bot="helper", started_at=datetime.now(UTC), ended_at=datetime.now(UTC), exit_code=0)
     async with house.runner("local", "helper") as runner, house.cli() as cli:
         await runner.say("helper", "one")
-        with broken.methods(house.storage, "ingest", "health"):
-            await runner.send_data("helper/r1/out", b"two\n")
-            await asyncio.wait_for(runner.socket.wait_closed(), 5)
+        with broken.methods(house.storage, *WRITES):
+            await runner.send_data("helper/r1/out", b"two\nthr")
+            await runner.send_data("helper/r1/out", b"ee\n", final=True)
+            await runner.socket.send(frames.encode(frames.RunReport(run=ended)))
+            await eventually(lambda: broken.refused["put_run"] > 1 and broken.refused["ingest"] > 1)
+            await runner.tell(a_status("helper", State.UNHEALTHY))
+            await eventually(lambda: house.deck.fleet.status("helper").state is State.UNHEALTHY)
+            stopped = await cli.post("api/bot/stop")
             health = await cli.get("health")
             page = await cli.get("")
-            listed = await cli.get("api/bots")
-        async with house.runner("local", "helper") as again:
-            assert again.welcome is not None
-            await again.send_data("helper/r1/out", b"two\n", offset=again.welcome.cursors["helper/r1/out"])
-            await again.acknowledged("helper/r1/out", 8)
+            assert (runner.acks, runner.stored) == ({"helper/r1/out": 4}, [])
+        await runner.until(lambda: runner.finals == {"helper/r1/out"} and bool(runner.stored))
+        await runner.say("helper", "next", run="r2")
+        runs = (await cli.get("api/bots/helper/runs")).json()
 
-    assert (runner.socket.close_code, runner.socket.close_reason) == (1013, broken.sentence)
-    assert runner.acks == {"helper/r1/out": 4}
-    assert health.status_code == 503
-    assert health.json() == {"detail": broken.sentence, "code": "database_unavailable"}
+    assert stopped.json()["status"]["state"] == "stopped"
+    assert (health.status_code, health.json()) == (503, {"detail": broken.sentence, "code": "database_unavailable"})
     assert page.headers["content-type"].startswith("text/html")
-    assert listed.status_code == 200
-    assert [record.levelname for record in caplog.records if broken.sentence in record.getMessage()] == ["ERROR"]
+    assert [run["exit_code"] for run in runs] == [0]
     lines, _ = await house.storage.logs("helper")
-    assert [line.text for line in lines] == ["one", "two"]
+    assert [line.text for line in lines] == ["one", "two", "three", "next"]
+    said = [record for record in caplog.records if record.name == patience.__name__]
+    assert [record.levelname for record in said] == ["ERROR", "WARNING"]
+    assert broken.sentence in said[0].getMessage()
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_what_a_deck_without_database_had_no_room_for_is_sent_again(house: House) -> None:
+    broken = Broken("The disk that holds the database is full.")
+    broken.refuses.clear()
+    streams = [f"helper/r{n}/out" for n in range(40)]
+    async with house.runner("local", "helper") as runner, house.cli() as cli:
+        with broken.methods(house.storage, *WRITES):
+            for stream in streams:
+                await runner.send_data(stream, b"one\n")
+            await runner.tell(a_status("helper", State.UNHEALTHY))
+            # No more are taken than there is room for, until it is clear that the database is to blame.
+            await eventually(lambda: broken.asked["ingest"] == runner_link.AT_ONCE)
+            assert house.deck.fleet.status("helper").state is State.RUNNING
+            broken.refuses.set()
+            await eventually(lambda: house.deck.fleet.status("helper").state is State.UNHEALTHY)
+            assert (await cli.post("api/bot/stop")).status_code == 200
+        await asyncio.wait_for(runner.socket.wait_closed(), 5)
+    async with house.runner("local", "helper") as again:
+        for stream in streams:
+            await again.send_data(stream, b"one\ntwo\n", offset=0)
+            await again.until(lambda stream=stream: stream in again.acks)  # type: ignore[misc]
+            if again.acks[stream] == 4:
+                await again.send_data(stream, b"two\n", offset=4)
+            await again.acknowledged(stream, 8)
+
+    assert runner.socket.close_code == 1013
+    assert set(runner.acks.values()) == {4}
+    lines, _ = await house.storage.logs("helper")
+    assert sorted((line.run, line.text) for line in lines) == sorted(
+        (stream.split("/")[1], text) for stream in streams for text in ("one", "two")
+    )
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_runner_is_welcome_while_the_database_cannot_be_read(house: House) -> None:
+    broken = Broken("The database is damaged.")
+    stream = "helper/r1/out"
+    async with house.runner("local", "helper") as runner:
+        await runner.say("helper", "one")
+    async with house.cli() as cli:
+        with broken.methods(house.storage, "offsets", "cursor", *WRITES):
+            async with house.runner("local", "helper") as blind:
+                assert (blind.welcome and blind.welcome.cursors) == {}
+                await blind.send_data(stream, b"", offset=0)
+                assert (await cli.post("api/bot/stop")).status_code == 200
+                assert blind.acks == {}
+        async with house.runner("local", "helper") as again:
+            await again.say("helper", "next", run="r2")
+            await again.send_data(stream, b"", offset=0)
+            await again.acknowledged(stream, 4)
 
 
 class Broken:
@@ -330,14 +399,22 @@ class Broken:
 
     def __init__(self, sentence: str) -> None:
         self.sentence = sentence
+        self.refuses = asyncio.Event()
+        """Until it is set, they hang."""
+        self.refuses.set()
+        self.asked: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
 
     @contextlib.contextmanager
     def methods(self, storage: Any, *names: str) -> Any:
-        async def fail(*arguments: object) -> None:
+        async def fail(name: str, *arguments: object) -> None:
+            self.asked[name] += 1
+            await self.refuses.wait()
+            self.refused[name] += 1
             raise StorageError(self.sentence)
 
         for name in names:
-            setattr(storage, name, fail)
+            setattr(storage, name, partial(fail, name))
         try:
             yield
         finally:

@@ -14,6 +14,7 @@ from datetime import datetime
 
 from botdeck.deck import log_levels, stream_lines
 from botdeck.deck.clock import SYSTEM_CLOCK, Clock
+from botdeck.deck.patience import PatientStorage
 from botdeck.errors import ProtocolError, StorageError
 from botdeck.models import Event, LogLine
 from botdeck.protocol import events as names
@@ -58,7 +59,7 @@ class _Stream:
 
 
 class Intake:
-    def __init__(self, storage: Storage, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, storage: Storage | PatientStorage, clock: Clock = SYSTEM_CLOCK) -> None:
         self._storage = storage
         self._clock = clock
         self._streams: OrderedDict[str, _Stream] = OrderedDict()

@@ -25,6 +25,7 @@ from botdeck.deck.guard import Guard
 from botdeck.deck.intake import Intake
 from botdeck.deck.log_feed import LogFeed
 from botdeck.deck.pages import Pages
+from botdeck.deck.patience import PatientStorage
 from botdeck.deck.permissions import Permission, check_all_declared, enforce, public_routes, requires
 from botdeck.deck.routes import ROUTERS
 from botdeck.deck.runner_link import LinkServices, RunnerLinks
@@ -98,14 +99,16 @@ def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
     )
     logs = LogFeed(hub)
     audit = Audit(storage, clock)
+    patient = PatientStorage(storage)
     runners = RunnerLinks(
         LinkServices(
             storage=storage,
+            patient=patient,
             fleet=fleet,
             hub=hub,
             dashboard=dashboard,
             logs=logs,
-            intake=Intake(storage, clock),
+            intake=Intake(patient, clock),
             audit=audit,
             clock=clock,
         )

@@ -6,9 +6,9 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from botdeck import __version__
 from botdeck.deck.audit import Audit
@@ -17,9 +17,10 @@ from botdeck.deck.dashboard import Dashboard
 from botdeck.deck.fleet import Fleet
 from botdeck.deck.intake import Intake
 from botdeck.deck.log_feed import LogFeed
+from botdeck.deck.patience import PatientStorage
 from botdeck.deck.websocket_manager import ConnectionManager
 from botdeck.errors import ActionRefused, ProtocolError, RunnerAway, StorageError
-from botdeck.models import Action, ActionResult
+from botdeck.models import Action, ActionResult, Run
 from botdeck.protocol.events import whole
 from botdeck.protocol.frames import (
     PROTOCOL_VERSION,
@@ -40,18 +41,18 @@ from botdeck.protocol.frames import (
 from botdeck.protocol.frames import (
     Fleet as FleetFrame,
 )
-from botdeck.storage.port import Storage
+from botdeck.storage.port import Storage, Unstorable
 
 ORDER_TIMEOUT_S = 10.0
 HELLO_TIMEOUT_S = 10.0
-DATA_AT_ONCE = 16
-"""Frames of one runner that wait for their commit: enough to share commits, at most 4 MiB."""
+AT_ONCE = 16
+"""Data and runs of one runner that wait for their commit: enough to share commits, at most 4 MiB."""
 CLOCKS_APART_S = 5.0
 LAST_COMMITS_S = 5.0
 BAD_FRAME = 4400
 REPLACED = 4409
 TRY_AGAIN = 1013
-T = TypeVar("T")
+F = TypeVar("F")
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class LinkServices:
     """What the links report to."""
 
     storage: Storage
+    patient: PatientStorage
     fleet: Fleet
     hub: ConnectionManager
     dashboard: Dashboard
@@ -138,7 +140,8 @@ class RunnerLink:
         self._orders: dict[int, asyncio.Future[OrderResult]] = {}
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._applying: set[asyncio.Task[None]] = set()
-        self._room = asyncio.Semaphore(DATA_AT_ONCE)
+        self._starting_over: asyncio.Task[None] | None = None
+        self._unremembered: set[str] = set()
 
     async def greet(self, frames: AsyncIterator[str | bytes]) -> None:
         """Hello, Welcome."""
@@ -157,7 +160,10 @@ class RunnerLink:
         apart = (hello.now - self._services.clock.now()).total_seconds()
         if abs(apart) > CLOCKS_APART_S:
             _log.warning("The clock of runner %s (%s) is %+.1f s from the deck's.", hello.runner, hello.host, apart)
-        cursors = await self._stored(self._services.storage.offsets(self._services.fleet.bots_of(self.runner)))
+        try:
+            cursors = await self._services.storage.offsets(self._services.fleet.bots_of(self.runner))
+        except StorageError:
+            cursors = {}  # the runner asks for each, and is answered when the database works again
         await self._send(Welcome(version=PROTOCOL_VERSION, cursors=cursors, botdeck_version=__version__))
         _log.info("Runner %s (%s, Botdeck %s) is here.", hello.runner, hello.host, hello.botdeck_version or "?")
 
@@ -204,8 +210,11 @@ class RunnerLink:
     async def _finish(self, reader: asyncio.Task[None]) -> None:
         """What is being committed is let through, so that browsers see what the database has."""
         reader.cancel()
+        if self._starting_over:
+            self._starting_over.cancel()
         try:
-            await asyncio.wait({reader, *self._applying}, timeout=LAST_COMMITS_S)
+            patience_s = 0.0 if self._services.patient.failing.is_set() else LAST_COMMITS_S
+            await asyncio.wait({reader, *self._applying}, timeout=patience_s)
         finally:
             for task in self._applying:
                 task.cancel()
@@ -227,9 +236,7 @@ class RunnerLink:
                     await self._publish([status.bot])
             case RunReport(run=run):
                 self._check_owner(run.bot)
-                await self._stored(self._services.storage.put_run(run))
-                self._services.dashboard.changed(run.bot)
-                await self._send(RunStored(run=run.id, ended=run.ended_at is not None))
+                await self._begin(self._store_run, run)
             case OrderResult():
                 await self._take_result(frame)
             case _:
@@ -237,11 +244,12 @@ class RunnerLink:
 
     async def _take_result(self, result: OrderResult) -> None:
         status = result.status
-        if status and self._services.fleet.told_status(self.runner, status):
-            await self._publish([status.bot])
+        news = status and self._services.fleet.told_status(self.runner, status)
         answer = self._orders.get(result.id)
         if answer and not answer.done():
             answer.set_result(result)
+        if status and news:
+            await self._publish([status.bot])
 
     async def _publish(self, names: list[str], *, listed: bool = False) -> None:
         """Browsers first, then the database: a status is worth more now than remembered."""
@@ -252,9 +260,12 @@ class RunnerLink:
                 services.dashboard.changed(name)
         if listed:
             services.hub.broadcast_bot_list(services.fleet.bot_list())
-        await services.fleet.remember(names)
+        self._unremembered.update(names)
+        if services.patient.working.is_set():
+            names, self._unremembered = [*self._unremembered], set()
+            await services.fleet.remember(names)
 
-    # Data: side by side, so that streams share commits; the intake keeps each stream in order.
+    # Data and runs: side by side, so that they share commits; the intake keeps each stream in order.
 
     async def _take_data(self, frame: bytes) -> None:
         try:
@@ -262,13 +273,30 @@ class RunnerLink:
         except ProtocolError as error:
             raise LinkClosed(BAD_FRAME, str(error)) from None
         self._check_owner(data.stream.split("/")[0])
-        await self._room.acquire()
-        task = asyncio.create_task(self._apply(data))
+        await self._begin(self._apply, data)
+
+    async def _begin(self, work: Callable[[F], Coroutine[Any, Any, None]], frame: F) -> None:
+        """Wait for room, but not for the database: while that takes nothing, what there is no room for is dropped, so
+        that statuses and orders behind it get through. The runner has it still and is made to send it again."""
+        patient = self._services.patient
+        while len(self._applying) >= AT_ONCE:
+            if patient.failing.is_set():
+                self._starting_over = self._starting_over or asyncio.create_task(self._start_over())
+                return
+            failing = asyncio.create_task(patient.failing.wait())
+            try:
+                await asyncio.wait({failing, *self._applying}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                failing.cancel()
+        task = asyncio.create_task(work(frame))
         self._applying.add(task)
         task.add_done_callback(self._applied)
 
+    async def _start_over(self) -> None:
+        await self._services.patient.working.wait()
+        self.end(LinkClosed(TRY_AGAIN, "The database works again; send what was not acknowledged once more."))
+
     def _applied(self, task: asyncio.Task[None]) -> None:
-        self._room.release()
         self._applying.discard(task)
         if not task.cancelled() and (error := task.exception()):
             if isinstance(error, ConnectionError):
@@ -281,7 +309,7 @@ class RunnerLink:
     async def _apply(self, data: Data) -> None:
         services = self._services
         try:
-            applied = await self._stored(services.intake.apply(self.runner, data))
+            applied = await services.intake.apply(self.runner, data)
         except ProtocolError as error:
             raise LinkClosed(BAD_FRAME, str(error)) from None
         # Committed. Browsers first: this does not wait, and a link that breaks in the ack must not cost them lines.
@@ -290,18 +318,18 @@ class RunnerLink:
             services.dashboard.changed(applied.bot)
         await self._send(Ack(stream=data.stream, offset=applied.cursor, final=applied.final))
 
+    async def _store_run(self, run: Run) -> None:
+        try:
+            await self._services.patient.put_run(run)
+        except Unstorable as error:
+            raise LinkClosed(BAD_FRAME, str(error)) from None
+        self._services.dashboard.changed(run.bot)
+        await self._send(RunStored(run=run.id, ended=run.ended_at is not None))
+
     def _check_owner(self, bot: str) -> None:
         if not self._services.fleet.may_send(self.runner, bot):
             keeper = self._services.fleet.runner_of(bot)
             raise LinkClosed(BAD_FRAME, f"Bot {bot} is kept by runner {keeper}, not by {self.runner}.")
-
-    async def _stored(self, work: Awaitable[T]) -> T:
-        """Without the database nothing can be taken in; the runner keeps it and comes back."""
-        try:
-            return await work
-        except StorageError as error:
-            _log.error("Nothing can be taken from runner %s: %s", self.runner, error)
-            raise LinkClosed(TRY_AGAIN, str(error)) from None
 
     async def _send(self, frame: Frame) -> None:
         await self._send_text(encode(frame))
