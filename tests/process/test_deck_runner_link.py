@@ -258,21 +258,30 @@ async def test_bots_that_a_runner_no_longer_names_are_gone_for_good(tmp_path: Pa
         assert house.deck.fleet.names() == ["news"]
 
 
-async def test_a_runner_cannot_speak_for_the_bots_of_another(house: House) -> None:
-    async with house.runner("one", "helper"):
-        forged = frames.Data(stream="helper/r1/out", offset=0, time=datetime.now(UTC), payload=b"forged\n")
-        member = frames.Member(bot=house.deck.fleet._known["helper"].bot, status=a_status("helper", State.FAILED))
-        code, reason = await link_answer(
-            house,
-            a_hello(runner="two"),
-            frames.encode(frames.Fleet(members=[member])),
-            frames.encode(frames.StatusReport(status=a_status("helper", State.FAILED))),
-            frames.encode_data(forged),
-        )
+async def test_of_two_runners_with_a_bot_of_one_name_the_first_keeps_it_and_the_second_its_others(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with house.runner("one", "helper") as one:
+        for _ in range(2):
+            async with house.runner("two") as two:
+                await two.tell_fleet("helper", "own", state=State.FAILED)
+                await two.tell(a_status("helper", State.FAILED))
+                for bot in ("helper", "own"):
+                    run = Run(id=f"{bot}2", bot=bot, started_at=datetime.now(UTC))
+                    await two.socket.send(frames.encode(frames.RunReport(run=run)))
+                    await two.send_data(f"{bot}/r1/out", b"two\n", offset=0)
+                await two.until(lambda: bool(two.stored) and bool(two.acks))
 
-        assert (code, reason) == (4400, "Bot helper is kept by runner one, not by two.")
+            assert (two.acks, [stored.run for stored in two.stored]) == ({"own/r1/out": 4}, ["own2"])
         assert house.deck.fleet.status("helper").state is State.RUNNING
-        assert await house.storage.logs("helper") == ([], False)
+        await one.say("helper", "one")
+
+    assert [line.text for line in (await house.storage.logs("helper"))[0]] == ["one"]
+    assert [line.text for line in (await house.storage.logs("own"))[0]] == ["two"]
+    assert await house.storage.runs("helper") == []
+    said = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert len(said) == 1
+    assert said[0].startswith("Runner two has a bot helper, but that one is kept by runner one;")
 
 
 async def test_a_second_connection_of_a_runner_takes_over(house: House) -> None:

@@ -40,6 +40,8 @@ class Fleet:
         self._known: dict[str, _Known] = {}
         self._present: set[str] = set()
         self._versions: dict[str, int] = {}
+        self._contested: set[tuple[str, str]] = set()
+        """Runners and the bots of others that they named, as it was logged."""
 
     async def load(self) -> None:
         """Remember the bots of an earlier deck. They are unknown until their runner comes."""
@@ -95,10 +97,9 @@ class Fleet:
         for position, member in enumerate(members):
             name = member.bot.name
             if not self._may_tell(runner, name):
-                _log.error(
-                    "Runner %s names %s, which runner %s keeps; passed over.", runner, name, self.runner_of(name)
-                )
+                self._contest(runner, name)
                 continue
+            self._contested.discard((runner, name))
             named[name] = self._known_now(member.bot, member.status, runner, position)
         gone = [name for name in self.bots_of(runner) if name not in named]
         changed = [*gone, *(name for name, known in named.items() if self._differs(known))]
@@ -126,7 +127,21 @@ class Fleet:
 
     def may_send(self, runner: str, bot: str) -> bool:
         """A runner reports on its own bots; on one that was removed, too, for what it wrote before."""
-        return bot not in self._known or self._known[bot].runner == runner
+        if bot not in self._known or self._known[bot].runner == runner:
+            return True
+        self._contest(runner, bot)
+        return False
+
+    def _contest(self, runner: str, bot: str) -> None:
+        if (runner, bot) not in self._contested:
+            self._contested.add((runner, bot))
+            _log.error(
+                "Runner %s has a bot %s, but that one is kept by runner %s; what it says of it is passed over. Rename "
+                "one of the two.",
+                runner,
+                bot,
+                self.runner_of(bot),
+            )
 
     async def remember(self, names: Iterable[str]) -> None:
         """Write down what is known of these bots (or that they are gone). A failure is logged: the fleet in memory is

@@ -235,8 +235,9 @@ class RunnerLink:
                 if fleet.told_status(self.runner, status):
                     await self._publish([status.bot])
             case RunReport(run=run):
-                self._check_owner(run.bot)
-                await self._begin(self._store_run, run)
+                # Of two runners with a bot of the same name one has it, and the other keeps its link and its others.
+                if fleet.may_send(self.runner, run.bot):
+                    await self._begin(self._store_run, run)
             case OrderResult():
                 await self._take_result(frame)
             case _:
@@ -272,8 +273,8 @@ class RunnerLink:
             data = decode_data(frame)
         except ProtocolError as error:
             raise LinkClosed(BAD_FRAME, str(error)) from None
-        self._check_owner(data.stream.split("/")[0])
-        await self._begin(self._apply, data)
+        if self._services.fleet.may_send(self.runner, data.stream.split("/")[0]):
+            await self._begin(self._apply, data)
 
     async def _begin(self, work: Callable[[F], Coroutine[Any, Any, None]], frame: F) -> None:
         """Wait for room, but not for the database: while that takes nothing, what there is no room for is dropped, so
@@ -325,11 +326,6 @@ class RunnerLink:
             raise LinkClosed(BAD_FRAME, str(error)) from None
         self._services.dashboard.changed(run.bot)
         await self._send(RunStored(run=run.id, ended=run.ended_at is not None))
-
-    def _check_owner(self, bot: str) -> None:
-        if not self._services.fleet.may_send(self.runner, bot):
-            keeper = self._services.fleet.runner_of(bot)
-            raise LinkClosed(BAD_FRAME, f"Bot {bot} is kept by runner {keeper}, not by {self.runner}.")
 
     async def _send(self, frame: Frame) -> None:
         await self._send_text(encode(frame))
