@@ -16,6 +16,7 @@ from botdeck.models import Role
 from ..unit.deck_house import PASSWORD, House, a_deck
 
 pytestmark = pytest.mark.process
+JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
@@ -77,6 +78,8 @@ async def test_a_wrong_setup_code_is_refused_in_a_sentence(house: House) -> None
         ({"password": "short"}, "A password needs at least 12 characters; this one has 5."),
         ({"password": "x" * 1025}, "A password has at most 1024 bytes."),
         ({"password": "aaaaaaaaaaaa"}, "A password needs at least four different characters."),
+        ({"password": PASSWORD + "\ud800"}, "A password has no halves of characters; choose another one."),
+        ({"name": "ann\ud800"}, "A name has no colon and no control characters."),
         ({"name": "  "}, "A name has 1 to 64 characters."),
         ({"name": "a:b"}, "A name has no colon and no control characters."),
         ({"name": None}, "name: Input should be a valid string."),
@@ -85,10 +88,37 @@ async def test_a_wrong_setup_code_is_refused_in_a_sentence(house: House) -> None
 async def test_what_is_wrong_with_a_form_is_said(house: House, change: dict[str, object], sentence: str) -> None:
     async with house.http() as page:
         form = {"code": house.setup_code, "name": "ann", "password": PASSWORD, **change}
-        answer = await page.post("api/setup", json=form)
+        answer = await page.post("api/setup", content=json.dumps(form), headers=JSON)
 
     assert answer.status_code == 400
     assert answer.json() == {"detail": sentence, "code": "bad_request"}
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"name": "ann", "password": "\ud800"},
+        {"name": "ann", "password": PASSWORD + "\udfff"},
+        {"name": "\ud800", "password": PASSWORD},
+        {"name": "\ud800", "password": "\ud800"},
+    ],
+)
+async def test_halves_of_characters_are_a_wrong_name_or_password(house: House, form: dict[str, str]) -> None:
+    async with house.set_up(), house.http() as page:
+        answer = await page.post("api/auth/login", content=json.dumps(form), headers=JSON)
+
+    assert answer.status_code == 401
+    assert answer.json() == {"detail": "Name or password is wrong.", "code": "sign_in_failed"}
+
+
+async def test_of_a_name_that_nobody_can_have_nothing_is_kept(house: House) -> None:
+    async with house.set_up(), house.http() as page:
+        long = await page.post("api/auth/login", json={"name": "n" * 65, "password": PASSWORD})
+        longest = await page.post("api/auth/login", json={"name": "n" * 64, "password": PASSWORD})
+
+    assert (long.status_code, longest.status_code) == (400, 401)
+    assert long.json() == {"detail": "A name has at most 64 characters.", "code": "bad_request"}
+    assert [key[1] for key in house.deck.accounts._tries._failed] == ["n" * 64]
 
 
 async def test_the_setup_code_is_only_for_the_owner_of_the_files(house: House) -> None:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from botdeck.deck import live_client, log_feed
+from botdeck.deck import tries as tries_module
 from botdeck.deck.clock import SYSTEM_CLOCK, Clock
 from botdeck.deck.dashboard import day_bounds
 from botdeck.deck.envelopes import Envelope, Envelopes
@@ -244,6 +245,15 @@ def test_failures_are_of_one_address_and_one_name_and_success_or_an_hour_forgets
     tries.succeeded(("1.2.3.4", "ann"))
     for _ in range(3):
         tries.begin(("1.2.3.4", "ann"), 3701)
+
+
+def test_the_longest_untouched_of_too_many_failures_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tries_module, "_MOST_KEYS", 3)
+    tries = Tries()
+    for name in ("ann", "bob", "cid", "ann", "dan"):
+        tries.begin(("1.2.3.4", name), 0)
+
+    assert [name for _, name in tries._failed] == ["cid", "ann", "dan"]
 
 
 # Days.

@@ -19,11 +19,18 @@ def check_password(password: str) -> str:
     """Raises ValueError, in a sentence, unless the password may be chosen."""
     if len(password) < SHORTEST:
         raise ValueError(f"A password needs at least {SHORTEST} characters; this one has {len(password)}")
+    if any(unicodedata.category(character) == "Cs" for character in password):
+        raise ValueError("A password has no halves of characters; choose another one")
     if len(password.encode()) > LONGEST_BYTES:
         raise ValueError(f"A password has at most {LONGEST_BYTES} bytes")
     if len(set(password)) < 4:
         raise ValueError("A password needs at least four different characters")
     return password
+
+
+def _as_bytes(password: str) -> bytes:
+    # JSON can say half a character. That is the password of nobody, but it is looked at like any other.
+    return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
 
 
 class Passwords:
@@ -54,11 +61,11 @@ class Passwords:
         self._queued += 1
         try:
             async with self._turn:
-                return await asyncio.to_thread(self._work, unicodedata.normalize("NFC", password), hashed)
+                return await asyncio.to_thread(self._work, _as_bytes(password), hashed)
         finally:
             self._queued -= 1
 
-    def _work(self, password: str, hashed: str | None) -> str:
+    def _work(self, password: bytes, hashed: str | None) -> str:
         """The new hash, or `hashed` when the password fits it, or nothing."""
         if hashed is None:
             return self._hasher.hash(password)

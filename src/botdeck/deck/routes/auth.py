@@ -30,7 +30,15 @@ def _check_name(name: str) -> str:
     return name
 
 
+def _check_length(name: str) -> str:
+    # Names of failed attempts are kept for a while, and anybody may make these.
+    if len(name) > _LONGEST_NAME:
+        raise ValueError(f"A name has at most {_LONGEST_NAME} characters")
+    return name
+
+
 Name = Annotated[str, AfterValidator(_check_name)]
+GivenName = Annotated[str, AfterValidator(_check_length)]
 NewPassword = Annotated[str, AfterValidator(check_password)]
 
 
@@ -48,7 +56,7 @@ class SetupForm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignInForm:
-    name: str
+    name: GivenName
     password: str
 
 
@@ -85,7 +93,7 @@ async def login(
     try:
         operator = await deck.accounts.sign_in(form.name, form.password, address=address)
     except SignInFailed:
-        await deck.audit.record("sign-in failed", form.name[:_LONGEST_NAME], address=address)
+        await deck.audit.record("sign-in failed", form.name, address=address)
         raise
     await deck.audit.record("sign-in", operator.name, address=address)
     await _sign_in(operator, deck, request, response)
