@@ -47,7 +47,7 @@ class Deck:
 def ship(stream: Stream, deck: Deck, now: datetime = NOON) -> None:
     """Until there is nothing more to send, with everything acknowledged."""
     while frame := stream.next_frame(now):
-        stream.acknowledge(deck.take(frame), now, final=deck.final)
+        stream.acknowledge(deck.take(frame), final=deck.final)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def stream(file: File) -> Stream:
 
 def test_bytes_are_shipped_without_waiting_for_a_newline(file: File, stream: Stream) -> None:
     deck = Deck()
-    stream.begin(0, NOON)
+    stream.begin(0)
     file.write(b"password: ")
 
     grew = stream.look(NOON)
@@ -77,7 +77,7 @@ def test_bytes_are_shipped_without_waiting_for_a_newline(file: File, stream: Str
 
 def test_events_are_shipped_as_whole_lines(file: File) -> None:
     stream, deck = Stream("b/r/events", file.path, whole_lines=True), Deck()
-    stream.begin(0, NOON)
+    stream.begin(0)
     file.write(b'\n{"a":1}\n\n{"b"')
     stream.look(NOON)
     ship(stream, deck)
@@ -93,7 +93,7 @@ def test_events_are_shipped_as_whole_lines(file: File) -> None:
 
 def test_a_line_longer_than_a_frame_does_not_stop_the_stream(file: File) -> None:
     stream, deck = Stream("b/r/events", file.path, whole_lines=True), Deck()
-    stream.begin(0, NOON)
+    stream.begin(0)
     file.write(b"x" * (MAX_DATA_BYTES + 5) + b"\n{}\n")
     stream.look(NOON)
 
@@ -103,14 +103,14 @@ def test_a_line_longer_than_a_frame_does_not_stop_the_stream(file: File) -> None
 
 
 def test_a_frame_is_no_longer_than_the_protocol_allows_and_a_stream_has_a_window(file: File, stream: Stream) -> None:
-    stream.begin(0, NOON)
+    stream.begin(0)
     file.write(bytes(range(256)) * (MAX_DATA_BYTES // 256) * (MOST_IN_FLIGHT + 2))
     stream.look(NOON)
 
     frames = []
     while frame := stream.next_frame(NOON):
         frames.append(frame)
-    stream.acknowledge(frames[0].offset + len(frames[0].payload), NOON, final=False)
+    stream.acknowledge(frames[0].offset + len(frames[0].payload), final=False)
     another = stream.next_frame(NOON)
 
     assert [len(frame.payload) for frame in frames] == [MAX_DATA_BYTES] * MOST_IN_FLIGHT
@@ -123,7 +123,7 @@ def test_a_frame_is_no_longer_than_the_protocol_allows_and_a_stream_has_a_window
 @pytest.mark.parametrize("text", [b"", b"whole\n", b"whole\nhalf", b"half"])
 def test_the_end_of_a_run_is_one_final_frame(file: File, kind: str, text: bytes) -> None:
     stream, deck = Stream(f"b/r/{kind}", file.path, whole_lines=kind == "events"), Deck()
-    stream.begin(0, NOON)
+    stream.begin(0)
     file.write(text)
     stream.look(NOON)
     ship(stream, deck)
@@ -140,7 +140,7 @@ def test_the_end_of_a_run_is_one_final_frame(file: File, kind: str, text: bytes)
 
 def test_every_connection_begins_where_the_deck_stands(file: File, stream: Stream) -> None:
     deck = Deck()
-    stream.begin(0, NOON)
+    stream.begin(0)
     file.write(b"0123456789")
     stream.look(NOON)
     stored, lost = stream.next_frame(NOON), None
@@ -150,7 +150,7 @@ def test_every_connection_begins_where_the_deck_stands(file: File, stream: Strea
     stream.look(NOON)
     lost = stream.next_frame(NOON)
 
-    stream.begin(len(deck.data), NOON)
+    stream.begin(len(deck.data))
     ship(stream, deck)
 
     assert lost is not None
@@ -159,14 +159,14 @@ def test_every_connection_begins_where_the_deck_stands(file: File, stream: Strea
 
 def test_a_final_frame_that_was_lost_is_sent_again(file: File, stream: Stream) -> None:
     deck = Deck()
-    stream.begin(0, NOON)
+    stream.begin(0)
     file.write(b"half")
     stream.look(NOON)
     stream.over = True
     assert (frame := stream.next_frame(NOON)) is not None
     assert frame.final
 
-    stream.begin(0, NOON)
+    stream.begin(0)
     ship(stream, deck)
 
     assert deck.final
@@ -176,7 +176,7 @@ def test_a_final_frame_that_was_lost_is_sent_again(file: File, stream: Stream) -
 def test_only_the_answer_to_the_final_frame_says_that_the_end_arrived(file: File, stream: Stream) -> None:
     """The frame before an empty final one has the same end."""
     deck = Deck()
-    stream.begin(0, NOON)
+    stream.begin(0)
     file.write(b"fatal: no newline")
     stream.look(NOON)
     before = stream.next_frame(NOON)
@@ -186,9 +186,9 @@ def test_only_the_answer_to_the_final_frame_says_that_the_end_arrived(file: File
     assert last is not None
     assert (last.offset, last.payload, last.final) == (17, b"", True)
 
-    stream.acknowledge(deck.take(before), NOON, final=deck.final)
+    stream.acknowledge(deck.take(before), final=deck.final)
     complete_before, waiting, more = stream.complete, stream.waiting, stream.next_frame(NOON)
-    stream.acknowledge(deck.take(last), NOON, final=deck.final)
+    stream.acknowledge(deck.take(last), final=deck.final)
 
     assert (complete_before, waiting, more) == (False, True, None)
     assert stream.complete
@@ -199,14 +199,14 @@ def test_a_final_frame_that_is_refused_is_sent_again_from_where_the_deck_stands(
     """A frame of an older connection was committed after the welcome, and the deck stands at our end already."""
     deck = Deck()
     deck.data = b"bye"
-    stream.begin(0, NOON)
+    stream.begin(0)
     file.write(b"bye")
     stream.look(NOON)
     stream.over = True
     refused = stream.next_frame(NOON)
     assert refused is not None
 
-    stream.acknowledge(deck.take(refused), NOON, final=deck.final)
+    stream.acknowledge(deck.take(refused), final=deck.final)
     complete_before = stream.complete
     ship(stream, deck)
 
@@ -220,7 +220,7 @@ def test_late_answers_to_refused_frames_do_not_make_a_final_frame_go_round_in_ci
 ) -> None:
     deck, sent = Deck(), list[Data]()
     deck.data = b"0123456789"
-    stream.begin(0, NOON)
+    stream.begin(0)
     for text in (b"01234", b"56789"):
         file.write(text)
         stream.look(NOON)
@@ -232,7 +232,7 @@ def test_late_answers_to_refused_frames_do_not_make_a_final_frame_go_round_in_ci
     for frame in sent:  # grows meanwhile; answers come in the order of the frames
         while more := stream.next_frame(NOON):
             sent.append(more)
-        stream.acknowledge(deck.take(frame), NOON, final=deck.final)
+        stream.acknowledge(deck.take(frame), final=deck.final)
 
     assert stream.complete
     assert len(sent) <= 5
@@ -241,10 +241,10 @@ def test_late_answers_to_refused_frames_do_not_make_a_final_frame_go_round_in_ci
 def test_a_deck_that_has_all_of_a_run_that_is_over_is_only_asked(file: File, stream: Stream) -> None:
     file.write(b"all of it")
     stream.over, stream.fresh = True, False
-    stream.begin(None, NOON)
+    stream.begin(None)
 
     question = stream.next_frame(NOON)
-    stream.acknowledge(9, NOON, final=True)
+    stream.acknowledge(9, final=True)
 
     assert question is not None
     assert stream.complete
@@ -259,10 +259,10 @@ def test_a_deck_that_names_no_cursor_is_asked_before_anything_is_sent(file: File
         deck.data = has
         stream.over = True
 
-        stream.begin(None, NOON)
+        stream.begin(None)
         question, second = stream.next_frame(NOON), stream.next_frame(NOON)
         assert question is not None
-        stream.acknowledge(deck.take(question), NOON, final=deck.final)
+        stream.acknowledge(deck.take(question), final=deck.final)
         ship(stream, deck)
 
         assert (question.offset, question.payload, question.final) == (0, b"", False)
@@ -276,7 +276,7 @@ def test_a_refused_frame_is_answered_with_the_cursor_and_shipping_goes_on_from_t
 ) -> None:
     deck = Deck()
     deck.data = b"0123"  # of an older connection, committed after the welcome
-    stream.begin(0, NOON)
+    stream.begin(0)
     file.write(b"0123456789")
     stream.look(NOON)
     refused = stream.next_frame(NOON)
@@ -287,7 +287,7 @@ def test_a_refused_frame_is_answered_with_the_cursor_and_shipping_goes_on_from_t
     assert refused_too is not None
 
     for frame in (refused, refused_too):
-        stream.acknowledge(deck.take(frame), NOON, final=deck.final)
+        stream.acknowledge(deck.take(frame), final=deck.final)
     ship(stream, deck)
 
     assert deck.data == b"0123456789abc"
@@ -299,23 +299,23 @@ def test_bytes_keep_the_time_at_which_they_were_seen(file: File, stream: Stream)
         stream.look(at(second))
     deck = Deck()
 
-    stream.begin(0, at(100))
+    stream.begin(0)
     ship(stream, deck, at(100))
 
     assert [(frame.payload, frame.time) for frame in deck.frames] == [(b"%d\n" % n, at(n)) for n in range(5)]
 
 
 def test_bytes_sent_again_keep_their_time_too(file: File, stream: Stream) -> None:
-    stream.begin(0, NOON)
+    stream.begin(0)
     for second in range(3):
         file.write(b"%d\n" % second)
         stream.look(at(second))
         stream.next_frame(at(second))
-    stream.acknowledge(2, at(3), final=False)
+    stream.acknowledge(2, final=False)
     deck = Deck()
     deck.data = b"0\n"
 
-    stream.begin(2, at(100))
+    stream.begin(2)
     ship(stream, deck, at(100))
 
     assert [(frame.payload, frame.time) for frame in deck.frames] == [(b"1\n", at(1)), (b"2\n", at(2))]
@@ -328,7 +328,7 @@ def test_marks_are_bounded_and_become_coarser_instead_of_more(file: File, stream
         stream.look(at(second))
     deck = Deck()
 
-    stream.begin(0, at(count))
+    stream.begin(0)
     ship(stream, deck, at(count))
 
     assert len(deck.frames) <= MOST_MARKS + 1
@@ -341,7 +341,7 @@ def test_marks_are_bounded_and_become_coarser_instead_of_more(file: File, stream
 
 def test_what_is_acknowledged_is_given_back(file: File, stream: Stream) -> None:
     deck = Deck()
-    stream.begin(0, NOON)
+    stream.begin(0)
     file.write(os.urandom(1 << 16) * (3 * PUNCH_STEP // (1 << 16)) + b"rest")
     stream.look(NOON)
 
@@ -354,17 +354,17 @@ def test_what_is_acknowledged_is_given_back(file: File, stream: Stream) -> None:
 def test_a_deck_that_lost_its_database_gets_what_is_left_and_no_zeros(file: File) -> None:
     bases: list[int] = []
     stream = Stream("b/r/out", file.path, remember_base=lambda: bases.append(stream.base))
-    stream.begin(0, NOON)
+    stream.begin(0)
     file.write(b"x" * PUNCH_STEP + b"rest")
     stream.look(NOON)
     ship(stream, Deck())
 
     empty = Deck()
-    stream.begin(None, NOON)
+    stream.begin(None)
     ship(stream, empty)
     next_runner = Stream("b/r/out", file.path, base=bases[-1])
     file.write(b" and more")
-    next_runner.begin(len(empty.data), NOON)
+    next_runner.begin(len(empty.data))
     ship(next_runner, empty)
 
     assert empty.data == b"rest and more"
@@ -374,7 +374,7 @@ def test_a_file_that_was_truncated_goes_on_with_what_is_written_after(file: File
     bases: list[int] = []
     stream = Stream("b/r/out", file.path, remember_base=lambda: bases.append(stream.base))
     deck = Deck()
-    stream.begin(0, NOON)
+    stream.begin(0)
     file.write(b"before ")
     stream.look(NOON)
     ship(stream, deck)
@@ -385,7 +385,7 @@ def test_a_file_that_was_truncated_goes_on_with_what_is_written_after(file: File
     ship(stream, deck)
     file.write(b" later")
     next_runner = Stream("b/r/out", file.path, base=bases[-1])
-    next_runner.begin(len(deck.data), NOON)
+    next_runner.begin(len(deck.data))
     ship(next_runner, deck)
 
     assert deck.data == b"before now later"
@@ -396,7 +396,7 @@ def test_a_file_that_was_truncated_while_nobody_looked_repeats_nothing(file: Fil
     stream, deck = Stream("b/r/out", file.path), Deck()
     deck.data = b"much longer than that"
 
-    stream.begin(len(deck.data), NOON)
+    stream.begin(len(deck.data))
     ship(stream, deck)
     file.write(b"!")
     stream.look(NOON)
@@ -407,7 +407,7 @@ def test_a_file_that_was_truncated_while_nobody_looked_repeats_nothing(file: Fil
 
 def test_a_file_is_followed_when_its_name_is_gone(file: File, stream: Stream) -> None:
     deck = Deck()
-    stream.begin(0, NOON)
+    stream.begin(0)
     with file.path.open("ab", buffering=0) as bot:
         bot.write(b"before ")
         stream.look(NOON)
@@ -424,11 +424,56 @@ def test_only_the_stream_whose_turn_it_is_has_its_file_open_when_a_run_is_over(f
     file.write(b"text")
     stream.over = True
 
-    stream.begin(0, NOON)
+    stream.begin(0)
     before = _open_files(file.path)
     ship(stream, Deck())
 
     assert before == _open_files(file.path) == 0
+
+
+def test_a_question_and_its_answer_open_no_file(file: File) -> None:
+    stream = Stream("b/r/out", file.path)
+    file.write(b"text")
+    stream.end(NOON)
+
+    stream.begin(None)
+    assert stream.next_frame(NOON) is not None
+    stream.acknowledge(2, final=False)
+
+    assert _open_files(file.path) == 0
+    assert (frame := stream.next_frame(NOON))
+    assert (frame.offset, frame.payload, frame.final) == (2, b"xt", True)
+
+
+def test_a_file_that_was_followed_until_the_end_is_read_after_its_name_is_gone(file: File, stream: Stream) -> None:
+    deck = Deck()
+    stream.begin(0)
+    stream.look(NOON)
+    file.write(b"last words")
+    file.path.unlink()
+
+    stream.end(NOON)
+    ship(stream, deck)
+
+    assert deck.data == b"last words"
+    assert stream.complete
+
+
+def test_what_cannot_be_read_now_is_shipped_later_with_all_that_was_written(file: File, stream: Stream) -> None:
+    deck, aside = Deck(), file.path.with_name("aside")
+    stream.begin(0)
+    file.write(b"text")
+    file.path.rename(aside)
+    with pytest.raises(FileNotFoundError):
+        stream.end(NOON)
+    with pytest.raises(FileNotFoundError):
+        stream.next_frame(NOON)
+
+    aside.rename(file.path)
+    ship(stream, deck)
+
+    assert deck.data == b"text"
+    assert stream.complete
 
 
 def _open_files(path: Path) -> int:

@@ -56,6 +56,8 @@ FIRST_PATIENCE_S = 3.0
 """Deck and runner are often started together; a deck that is not there yet is not worth a line."""
 STALLED_S = 60.0
 """A deck that acknowledges nothing for this long, while frames wait, is dialled anew."""
+READ_AGAIN_S = 2.0
+"""Between attempts to read what could not be read (too many open files)."""
 MOST_REPORTS = 2000
 """Reports that wait to be sent. A deck that cannot take these is dialled anew, and told everything from the start."""
 
@@ -96,7 +98,7 @@ class DeckLink:
         self._name = name
         self._owner = owner
         self._find_deck = find_deck
-        self._shipment = Shipment()
+        self._shipment = Shipment(owner.shipped)
         self._cursors: dict[str, int] = {}
         self._connected = False
         self._overflowed = False
@@ -113,7 +115,7 @@ class DeckLink:
         """Ship this run's files from now on, and its record."""
         self._shipment.add(run)
         if self._connected:
-            self._shipment.begin(run.streams, self._cursors, datetime.now(UTC))
+            self._shipment.begin(run.streams, self._cursors)
             self._work.set()
         self.report_run(run)
 
@@ -121,6 +123,8 @@ class DeckLink:
         if self._connected:
             self._shipment.grown(stream)
             self._work.set()
+        elif stream.over:
+            stream.close()  # without a deck there may be thousands, and each is opened again when its turn comes
 
     def report_status(self, status: BotStatus) -> None:
         if self._connected:
@@ -205,7 +209,7 @@ class DeckLink:
         self.report_fleet()
         for run in self._shipment.runs:
             self.report_run(run)
-        self._shipment.begin_all(welcome.cursors, datetime.now(UTC))
+        self._shipment.begin_all(welcome.cursors)
         self._work.set()
 
     async def _both_ways(self, websocket: ClientConnection) -> None:
@@ -253,17 +257,23 @@ class DeckLink:
         raise LinkEnded("it does not take what it is told")
 
     async def _wait_for_work(self) -> None:
-        if not self._shipment.waiting:
+        waiting = self._shipment.waiting
+        if not waiting:
             self._progress_at = boot_clock()
-            await self._work.wait()
-            self._progress_at = boot_clock()
-            return
+        patience_s = self._progress_at + STALLED_S - boot_clock()
+        if patience_s <= 0:
+            raise LinkEnded(f"it acknowledged nothing for {STALLED_S:g} s")
+        unreadable = self._shipment.unreadable
         try:
-            async with asyncio.timeout(STALLED_S):
+            async with asyncio.timeout(
+                min(patience_s, READ_AGAIN_S) if unreadable else patience_s if waiting else None
+            ):
                 await self._work.wait()
         except TimeoutError:
-            if boot_clock() - self._progress_at >= STALLED_S:
-                raise LinkEnded(f"it acknowledged nothing for {STALLED_S:g} s") from None
+            if unreadable:
+                self._shipment.try_again()
+        if not waiting:
+            self._progress_at = boot_clock()
 
     def _report(self, report: Frame | _Taken) -> None:
         if len(self._reports) < MOST_REPORTS:
@@ -279,19 +289,15 @@ class DeckLink:
             match frame := _decoded(message):
                 case Ack():
                     self._progress_at = boot_clock()
-                    self._shipped(self._shipment.acknowledge(frame, datetime.now(UTC)))
+                    self._shipment.acknowledge(frame)
                     self._work.set()
                 case RunStored():
                     if frame.ended:
-                        self._shipped(self._shipment.end_stored(frame.run))
+                        self._shipment.end_stored(frame.run)
                 case Order():
                     self._obey(frame)
                 case _:
                     raise LinkEnded(f"a deck does not send {type(frame).__name__}")
-
-    def _shipped(self, run: RunDirectory | None) -> None:
-        if run is not None:
-            self._owner.shipped(run)
 
     def _obey(self, order: Order) -> None:
         try:

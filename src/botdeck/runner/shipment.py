@@ -4,7 +4,7 @@ Space is bounded by the files themselves: nothing is read before it can be sent.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from botdeck.protocol.frames import Ack, Data
@@ -15,11 +15,16 @@ log = logging.getLogger(__name__)
 
 
 class Shipment:
-    def __init__(self) -> None:
+    """Calls `shipped` with each run that is over when the deck has all of it."""
+
+    def __init__(self, shipped: Callable[[RunDirectory], None]) -> None:
+        self._shipped = shipped
         self._runs: dict[str, RunDirectory] = {}
         self._streams: dict[str, tuple[Stream, RunDirectory]] = {}
         self._ready: dict[Stream, None] = {}
         """Streams that may have something to send, in the order of their turns."""
+        self._unreadable: dict[Stream, None] = {}
+        """Streams to be tried again later."""
 
     @property
     def runs(self) -> Iterable[RunDirectory]:
@@ -34,6 +39,10 @@ class Shipment:
         """Whether frames wait for an acknowledgement."""
         return any(stream.waiting for stream, _ in self._streams.values())
 
+    @property
+    def unreadable(self) -> bool:
+        return bool(self._unreadable)
+
     def add(self, run: RunDirectory) -> None:
         self._runs[run.run.id] = run
         for stream in run.streams:
@@ -43,19 +52,19 @@ class Shipment:
         if stream.name in self._streams:
             self._ready[stream] = None
 
-    def begin(self, streams: Iterable[Stream], cursors: Mapping[str, int], now: datetime) -> None:
+    def begin(self, streams: Iterable[Stream], cursors: Mapping[str, int]) -> None:
         """Ship these from where the deck stands."""
         for stream in streams:
-            if stream.complete:
-                continue
-            try:
-                stream.begin(cursors.get(stream.name), now)
+            if not stream.complete:
+                stream.begin(cursors.get(stream.name))
                 self._ready[stream] = None
-            except OSError as error:
-                log.error("%s: cannot be read: %s", stream.path, error.strerror)
 
-    def begin_all(self, cursors: Mapping[str, int], now: datetime) -> None:
-        self.begin([stream for stream, _ in self._streams.values()], cursors, now)
+    def begin_all(self, cursors: Mapping[str, int]) -> None:
+        self.begin([stream for stream, _ in self._streams.values()], cursors)
+
+    def try_again(self) -> None:
+        """What could not be read."""
+        self._ready |= self._unreadable
 
     def pause(self) -> None:
         """There is no deck. What is over may be thousands of files; each is opened again when its turn comes."""
@@ -71,35 +80,47 @@ class Shipment:
         del self._ready[stream]
         try:
             frame = stream.next_frame(now)
-        except OSError as error:
-            log.error("%s: cannot be read: %s", stream.path, error.strerror)
+        except FileNotFoundError:
+            self._give_up(stream)
             return None
+        except OSError as error:
+            if stream not in self._unreadable:
+                log.error("%s: cannot be read now, and is shipped later: %s", stream.path, error.strerror)
+            self._unreadable[stream] = None
+            return None
+        self._unreadable.pop(stream, None)
         if frame is not None:
             self._ready[stream] = None
         return frame
 
-    def acknowledge(self, ack: Ack, now: datetime) -> RunDirectory | None:
-        """Returns the run if that was the last that was missing of it."""
+    def acknowledge(self, ack: Ack) -> None:
         if ack.stream not in self._streams:
-            return None
+            return
         stream, run = self._streams[ack.stream]
-        stream.acknowledge(ack.offset, now, final=ack.final)
+        stream.acknowledge(ack.offset, final=ack.final)
         self._ready[stream] = None
-        return self._let_go(run)
+        self._let_go(run)
 
-    def end_stored(self, run_id: str) -> RunDirectory | None:
-        """The deck has the record with its end. Returns the run if that was the last that was missing of it."""
+    def end_stored(self, run_id: str) -> None:
+        """The deck has the record with its end."""
         run = self._runs.get(run_id)
-        if run is None or not run.over:
-            return None
-        run.end_stored = True
-        return self._let_go(run)
+        if run is not None and run.over:
+            run.end_stored = True
+            self._let_go(run)
 
-    def _let_go(self, run: RunDirectory) -> RunDirectory | None:
+    def _give_up(self, stream: Stream) -> None:
+        """Somebody deleted it. While its run lives there is nothing to give up: at its end this is asked again."""
+        if stream.over:
+            log.error("%s: is gone, and what the deck does not have of it is lost.", stream.path)
+            stream.complete = True
+            self._let_go(self._streams[stream.name][1])
+
+    def _let_go(self, run: RunDirectory) -> None:
         if not run.done:
-            return None
+            return
         self._runs.pop(run.run.id, None)
         for stream in run.streams:
             self._streams.pop(stream.name, None)
             self._ready.pop(stream, None)
-        return run
+            self._unreadable.pop(stream, None)
+        self._shipped(run)

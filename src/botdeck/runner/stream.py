@@ -10,11 +10,13 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from botdeck.protocol.frames import MAX_DATA_BYTES, Data
 from botdeck.runner import process
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 PUNCH_STEP = 4 << 20
 BLOCK = 4096
@@ -57,6 +59,8 @@ class Stream:
         """Begin, end, and whether it is final, of each frame that waits for its acknowledgement."""
         self._final_sent = False
         self._asking = False
+        self._align_at: int | None = None
+        """Where the deck stands, still to be found in the file."""
         self._punched = 0
         self._fd: int | None = None
 
@@ -83,22 +87,21 @@ class Stream:
         self.seen = end
         return True
 
-    def begin(self, cursor: int | None, now: datetime) -> None:
+    def end(self, now: datetime) -> None:
+        """Nobody writes any more: take a last look. Raises OSError; then there is another one when it is shipped."""
+        self.over = True
+        self._open_for_now(lambda: self.look(now))
+
+    def begin(self, cursor: int | None) -> None:
         """A connection begins: the deck has everything before `cursor`. Ships from there, whatever was sent before.
 
         None: the deck named no cursor. Then it has none of it, or all, or does not count the bot as ours; it is asked.
         """
-        self.look(now)
-        self._punched = process.first_data(self.fileno(), 0) // BLOCK * BLOCK
         self._asking = cursor is None and not self.fresh
-        self._in_flight.clear()
-        if not self._asking:
-            self._realign(cursor or 0, now)
+        self._go_on_from(cursor or 0)
         self.fresh = False
-        if self.over:
-            self.close()
 
-    def acknowledge(self, offset: int, now: datetime, *, final: bool) -> None:
+    def acknowledge(self, offset: int, *, final: bool) -> None:
         """The deck's cursor, in answer to a frame; `final`: the stream is over for the deck too.
 
         An offset alone does not say that the end arrived: a frame before the final one may have the same end.
@@ -109,15 +112,15 @@ class Stream:
             self.close()
         elif self._asking:
             self._asking = False
-            self._realign(offset, now)
+            self._go_on_from(offset)
         elif offset in (end for _, end, _ in self._in_flight):
-            self._reached(offset, now)
+            self._reached(offset)
         elif offset != self.acked:
             # The frame was not applied: the deck stands elsewhere than we thought, and the deck is right.
             log.warning("%s: the deck stands at %d and not at %d; going on from there", self.name, offset, self.acked)
-            self._realign(offset, now)
+            self._go_on_from(offset)
 
-    def _reached(self, offset: int, now: datetime) -> None:
+    def _reached(self, offset: int) -> None:
         """The deck stands at the end of a frame in flight; that the stream is over for it was not said."""
         while self._in_flight and self._in_flight[0][1] <= offset and not self._in_flight[0][2]:
             self._in_flight.popleft()
@@ -128,7 +131,13 @@ class Stream:
         if self._in_flight and self._in_flight[0][0] < offset:
             # The final frame begins before the deck's cursor (an older connection was committed late) and is refused.
             # An empty one begins here, and its own answer is still to come.
-            self._realign(offset, now)
+            self._go_on_from(offset)
+
+    def _go_on_from(self, cursor: int) -> None:
+        """Without a look at the file: there may be thousands, and each is opened when its turn comes."""
+        self._align_at = self.acked = cursor
+        self._in_flight.clear()
+        self._final_sent = False
 
     @property
     def waiting(self) -> bool:
@@ -137,13 +146,30 @@ class Stream:
 
     def next_frame(self, now: datetime) -> Data | None:
         """The next bytes to ship, or None for now. An events stream is cut at lines, so that a frame is whole events;
-        output is not, for a prompt has no newline."""
+        output is not, for a prompt has no newline. Raises OSError when it cannot be read now."""
         if self.complete:
             return None
         if self._asking:
             return self._question(now)
         if self._final_sent or len(self._in_flight) >= MOST_IN_FLIGHT:
             return None
+        return self._open_for_now(lambda: self._read_frame(now))
+
+    def _open_for_now(self, work: Callable[[], T]) -> T:
+        """What is over is closed again, unless it was open before: then it is followed, and may have lost its name."""
+        followed = self._fd is not None
+        try:
+            return work()
+        finally:
+            if self.over and not followed:
+                self.close()
+
+    def _read_frame(self, now: datetime) -> Data | None:
+        if self.over or self._align_at is not None:
+            self.look(now)
+        if self._align_at is not None:
+            self._realign(self._align_at, now)
+            self._align_at = None
         payload = self._read_next()
         final = self.over and self.sent + len(payload) == self.seen
         if not payload and not final:
@@ -155,7 +181,7 @@ class Stream:
         self._in_flight.append((frame.offset, self.sent, final))
         self._final_sent = final
         if final:
-            self.close()  # after weeks without a deck there may be thousands; only one is open at a time
+            self.close()
         return frame
 
     def _question(self, now: datetime) -> Data | None:
@@ -205,8 +231,7 @@ class Stream:
             self._mark_spacing = timedelta()
 
     def _realign(self, cursor: int, now: datetime) -> None:
-        self._in_flight.clear()
-        self._final_sent = False
+        self._punched = process.first_data(self.fileno(), 0) // BLOCK * BLOCK
         begin = cursor - self.base
         first = process.first_data(self.fileno(), max(begin, 0))
         if cursor > self.seen:
@@ -215,7 +240,7 @@ class Stream:
         elif begin < 0 or (first > begin and self.seen > cursor):
             log.warning("%s: the deck asks for what was given back; %d bytes are left out", self.name, first - begin)
             self._rebase(cursor, first, now)
-        self.sent = self.acked = cursor
+        self.sent = cursor
         self._forget_marks()
 
     def _shrank(self, end: int) -> None:

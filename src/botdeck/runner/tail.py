@@ -5,6 +5,7 @@ while, then watched again: inotify alone costs a quarter of a core under a bot t
 """
 
 import asyncio
+import contextlib
 import ctypes
 import logging
 import os
@@ -21,8 +22,10 @@ QUIET_ROUNDS = 10
 """Looks without growth after which a file is left to inotify again."""
 _UNWATCHABLE = QUIET_ROUNDS + 1
 """In place of the number of quiet looks: quiet, and the system gives no watch for it."""
+_UNREADABLE = QUIET_ROUNDS + 2
+"""In its place too: it could not be looked at the last time."""
 UNWATCHABLE_POLL_S = 0.5
-"""Between looks at quiet files when the system gives no more watches."""
+"""Between looks at files that are unwatchable or unreadable."""
 
 _IN_MODIFY, _IN_ONESHOT, _IN_IGNORED = 0x2, 1 << 31, 0x8000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -48,12 +51,8 @@ class Tail:
     def finish(self, stream: Stream) -> None:
         """Its writers are gone: take one last look and forget it."""
         self._hot.pop(stream, None)
-        stream.over = True
-        try:
-            stream.look(datetime.now(UTC))
-        except OSError as error:
-            log.error("%s: cannot be read, and is given up: %s", stream.path, error.strerror)
-            stream.complete = True
+        with contextlib.suppress(OSError):  # it is looked at again when it is shipped
+            stream.end(datetime.now(UTC))
         self._grown(stream)
 
     async def run(self) -> None:
@@ -87,8 +86,9 @@ class Tail:
                     # (What was written between the last look and the watch gave no notice.)
                     self._hot.pop(stream)
             except OSError as error:
-                log.warning("%s: cannot be read: %s", stream.path, error.strerror)
-                self._hot.pop(stream, None)
+                if quiet != _UNREADABLE:
+                    log.warning("%s: cannot be read now: %s", stream.path, error.strerror)
+                self._hot[stream] = _UNREADABLE
 
     def _look(self, stream: Stream, now: datetime) -> bool:
         if not stream.look(now):
@@ -97,7 +97,7 @@ class Tail:
         return True
 
     def _pause_s(self) -> float:
-        only_unwatchable = all(quiet == _UNWATCHABLE for quiet in self._hot.values())
+        only_unwatchable = all(quiet >= _UNWATCHABLE for quiet in self._hot.values())
         return UNWATCHABLE_POLL_S if only_unwatchable else POLL_S
 
     def _rest(self, stream: Stream) -> bool:

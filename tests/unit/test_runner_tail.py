@@ -1,0 +1,67 @@
+"""Noticing what is written, when looking fails."""
+
+import asyncio
+import contextlib
+import errno
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from botdeck.runner.stream import Stream
+from botdeck.runner.tail import Tail
+
+
+class Watched:
+    """A tail at work, and what it noticed."""
+
+    def __init__(self) -> None:
+        self.grown: asyncio.Queue[Stream] = asyncio.Queue()
+        self.tail = Tail(self.grown.put_nowait)
+
+    async def noticed(self) -> Stream:
+        async with asyncio.timeout(10):
+            return await self.grown.get()
+
+
+@pytest.fixture
+async def watched() -> AsyncIterator[Watched]:
+    watched = Watched()
+    task = asyncio.create_task(watched.tail.run())
+    yield watched
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_a_look_that_fails_is_not_the_last(
+    tmp_path: Path, watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_room() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "out"
+    path.touch()
+    stream = Stream("b/r/out", path, remember_base=no_room)
+    watched.tail.watch(stream)
+    path.write_bytes(b"before")
+    await watched.noticed()
+
+    path.write_bytes(b"")
+    async with asyncio.timeout(10):
+        while "cannot be read now" not in caplog.text:
+            await asyncio.sleep(0.005)
+    path.write_bytes(b"after")
+
+    assert await watched.noticed() is stream
+
+
+async def test_a_file_that_is_not_there_for_a_while_is_followed_when_it_is(tmp_path: Path, watched: Watched) -> None:
+    path = tmp_path / "out"
+    stream = Stream("b/r/out", path)
+    watched.tail.watch(stream)
+    await asyncio.sleep(0)
+
+    path.write_bytes(b"text")
+
+    assert await watched.noticed() is stream
