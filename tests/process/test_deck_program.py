@@ -1,6 +1,7 @@
 """`python -m botdeck.deck` as a process: how it starts, what it says when it cannot, how it ends."""
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -14,6 +15,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from botdeck.deck import server
+from botdeck.settings import DeckSettings
 
 pytestmark = pytest.mark.process
 
@@ -93,6 +97,35 @@ def test_an_address_that_is_not_ours_is_one_sentence(start: Callable[..., subpro
     assert code == 1
     assert len(errors) == 1
     assert errors[0].startswith("botdeck deck: The deck cannot listen on 192.0.2.1 port 0: ")
+
+
+def test_a_second_deck_on_the_same_data_is_one_sentence_and_leaves_the_first_alone(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    first = start()
+    address = address_of(tmp_path, first)
+
+    code, errors = said(start())
+
+    assert code == 1
+    assert len(errors) == 1
+    data_dir = tmp_path / ".botdeck"
+    assert errors[0].startswith(f"botdeck deck: Another deck (pid {first.pid}) has {data_dir} open already. Stop it ")
+    assert address_of(tmp_path, first) == address
+    with urllib.request.urlopen(f"{address['url']}health") as answer:
+        assert json.load(answer)["status"] == "ok"
+
+
+def test_a_family_of_addresses_that_the_machine_has_not_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_ipv6(*_: object) -> None:
+        raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+
+    monkeypatch.setattr(server.socket, "socket", no_ipv6)
+
+    with pytest.raises(server.CannotServe) as refused:
+        server.listen(DeckSettings(host="::1", port=0))
+
+    assert str(refused.value) == ("The deck cannot listen on ::1 port 0: Address family not supported by protocol.")
 
 
 def test_a_database_of_a_newer_botdeck_is_one_sentence(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from botdeck.deck.main import create_api, create_app
 from botdeck.deck.schema import openapi_document
-from botdeck.deck.server import DeckServer, listen
+from botdeck.deck.server import DeckServer, listen, only_deck_of
 from botdeck.errors import BotdeckError, ConfigError
 from botdeck.settings import CONFIG_NAME, Settings, load_settings
 from botdeck.storage import open_storage
@@ -30,7 +30,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         settings = load_settings(arguments.config)
         settings.data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
-        asyncio.run(_serve(settings))
+        with only_deck_of(settings.data_dir):
+            asyncio.run(_serve(settings))
     except ConfigError as error:
         return _fail(str(error), 2)
     except BotdeckError as error:

@@ -3,10 +3,13 @@
 import asyncio
 import contextlib
 import errno
+import fcntl
 import json
 import logging
 import os
 import socket
+from collections.abc import Iterator
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -25,7 +28,25 @@ _log = logging.getLogger(__name__)
 
 
 class CannotServe(BotdeckError):
-    """The address cannot be listened on."""
+    """The address cannot be listened on, or another deck has the data directory."""
+
+
+@contextlib.contextmanager
+def only_deck_of(data_dir: Path) -> Iterator[None]:
+    """Holds deck.lock, with the pid inside; the kernel lets go of it with the process. Raises CannotServe."""
+    descriptor = os.open(data_dir / "deck.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "r+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotServe(
+                f"Another deck (pid {file.read().strip() or 'unknown'}) has {data_dir} open already. Stop it first, or "
+                f"give this one a data_dir of its own in {CONFIG_NAME}."
+            ) from None
+        file.truncate()
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
 
 
 class DeckServer(uvicorn.Server):
@@ -78,6 +99,7 @@ def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
 def listen(settings: DeckSettings) -> socket.socket:
     """Raises CannotServe."""
     where = f"{settings.host} port {settings.port}"
+    listener: socket.socket | None = None
     try:
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         listener = socket.socket(family, socket.SOCK_STREAM)
@@ -89,7 +111,8 @@ def listen(settings: DeckSettings) -> socket.socket:
         listener.bind((settings.host, settings.port))
         listener.listen(BACKLOG)
     except OSError as error:
-        listener.close()
+        if listener:
+            listener.close()
         if error.errno == errno.EADDRINUSE:
             raise CannotServe(
                 f"Another program listens on {where} already. Stop it, or set another port under [deck] in "
