@@ -18,6 +18,10 @@ from botdeck.errors import BotdeckError
 _PROGRAM = Path(__file__).with_name("spawner_main.py")
 
 
+ANSWER_TIMEOUT_S = 10.0
+"""A spawner answers within milliseconds; one that does not hangs, and would hold up every start."""
+
+
 class SpawnTrouble(BotdeckError):
     """The system gives no process now; later it may."""
 
@@ -93,11 +97,16 @@ class Spawner:
             self._socket = self._start()
         try:
             socket.send_fds(self._socket, [b"start"], fds)
-            await _readable(self._socket.fileno())
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                await _readable(self._socket.fileno())
             data, received, _, _ = socket.recv_fds(self._socket, 4096, 1)
         except BaseException as error:
             # An answer that comes after all must not be taken for that of the next request.
+            if isinstance(error, TimeoutError) and self._process is not None:
+                self._process.kill()
             self.close()
+            if isinstance(error, TimeoutError):
+                raise SpawnTrouble(f"the spawner process gave no answer for {ANSWER_TIMEOUT_S:g} s") from None
             if isinstance(error, OSError):
                 raise SpawnTrouble(f"the spawner process is gone ({error})") from None
             raise
