@@ -12,14 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from botdeck.errors import BotdeckError
 from botdeck.models import Action, BotStatus, Run
 from botdeck.protocol.frames import Member
 from botdeck.runner import deck_link
 from botdeck.runner.deck_address import find_deck
 from botdeck.runner.deck_link import DeckLink
 from botdeck.runner.kept_runs import KeptRuns
+from botdeck.runner.main import Runner
 from botdeck.runner.run_dir import RunDirectory
 from botdeck.runner.tail import Tail
+from botdeck.settings import load_settings
 from tests.process.fake_deck import FakeDeck
 
 pytestmark = pytest.mark.process
@@ -167,3 +170,18 @@ async def test_a_deck_that_acknowledges_nothing_is_dialled_anew_although_bots_wr
         writing = asyncio.create_task(write())
         await fake_deck.until(lambda: len(fake_deck.hellos) >= 3)
         writing.cancel()
+
+
+async def test_a_runner_whose_link_ends_by_itself_says_so_and_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fall_over(_: DeckLink) -> None:
+        raise ValueError("something nobody thought of")
+
+    monkeypatch.setattr(DeckLink, "run", fall_over)
+    (tmp_path / "botdeck.toml").write_text("")
+    runner = Runner(load_settings(tmp_path / "botdeck.toml"), name="here", deck_url=None)
+
+    async with asyncio.timeout(20):
+        with pytest.raises(BotdeckError, match=r"the link to the deck ended unexpectedly \(ValueError"):
+            await runner.run()

@@ -13,7 +13,7 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from botdeck.errors import BotdeckError, ConfigError, UnknownBot
 from botdeck.models import Action, BotStatus
 from botdeck.protocol.frames import Member
 from botdeck.runner.bot_runner import BotRunner, Tools
-from botdeck.runner.deck_address import find_deck
+from botdeck.runner.deck_address import NoDeck, find_deck, parse_url
 from botdeck.runner.deck_link import DeckLink
 from botdeck.runner.environment import without_botdeck
 from botdeck.runner.journal import Journal
@@ -44,6 +44,10 @@ class AnotherRunner(BotdeckError):
     """One runner keeps the bots of a data directory."""
 
 
+class Broken(BotdeckError):
+    """A part of the runner ended by itself: a mistake in it. The bots go on, for a runner that is started anew."""
+
+
 class Runner:
     """All bots of one configuration. Use `run` once."""
 
@@ -51,14 +55,16 @@ class Runner:
         self._settings = settings
         self._bots: dict[str, BotRunner] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._helpers: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
         self._stop: signal.Signals | None = None
         self._adding: asyncio.Task[None] | None = None
         data_dir = settings.data_dir
         own = data_dir / "runner"
-        for folder in (data_dir, own, own / "bots"):
-            folder.mkdir(parents=True, exist_ok=True)
-            folder.chmod(FOLDER_MODE)
+        if not data_dir.exists():  # one that exists is its owner's, who may have closed it
+            _make_folder(data_dir)
+        for folder in (own, own / "bots"):
+            _make_folder(folder)
         self._lock = _take_runner_lock(own / "lock", data_dir)
         address = partial(find_deck, data_dir, url=deck_url, base_path=lambda: self._settings.deck.base_path)
         self._link = DeckLink(name, self, address)
@@ -100,18 +106,32 @@ class Runner:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._on_stop, number)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
-        helpers = [asyncio.create_task(self._tools.tail.run()), asyncio.create_task(self._keep_writing())]
         try:
+            self._help("what follows the bots' files", self._tools.tail.run())
+            self._help("what writes again", self._keep_writing())
             await self._begin()
-            helpers.append(asyncio.create_task(self._link.run()))
+            self._help("the link to the deck", self._link.run())
             await self._until_stopped()
         finally:
-            await _cancel([*helpers, *self._tasks.values()])
+            await _cancel([*self._helpers, *self._tasks.values()])
             self._tools.spawner.close()
             self._write_again()
             for bot in self._bots.values():
                 bot.close()
             os.close(self._lock)
+
+    def _help(self, name: str, work: Coroutine[None, None, None]) -> None:
+        """Work that goes on for as long as the runner does."""
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(lambda _: self._changed.set())
+        self._helpers.append(task)
+
+    def _check_helpers(self) -> None:
+        for task in self._helpers:
+            if task.done():
+                error = task.exception()
+                log.error("%s ended", task.get_name(), exc_info=error)
+                raise Broken(f"{task.get_name()} ended unexpectedly ({error!r})")
 
     async def _begin(self) -> None:
         configured = {bot.name: bot for bot in self._settings.bots}
@@ -144,6 +164,7 @@ class Runner:
     async def _until_stopped(self) -> None:
         while self._stop is None:
             self._changed.clear()
+            self._check_helpers()
             await self._forget_gone_bots()
             await self._changed.wait()
         if self._stop is signal.SIGINT:
@@ -218,7 +239,9 @@ def main(argv: list[str]) -> int:
     logging.getLogger("websockets").setLevel(logging.CRITICAL)  # what matters of it is said here, in one line
     try:
         settings = load_settings(options.config or find_config(Path.cwd()))
-    except ConfigError as error:
+        if options.deck is not None:
+            parse_url(options.deck)
+    except (ConfigError, NoDeck) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     try:
@@ -240,6 +263,11 @@ def _raise_limit_of_open_files() -> None:
     wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _make_folder(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(FOLDER_MODE)  # whatever the umask says
 
 
 def _take_runner_lock(path: Path, data_dir: Path) -> int:
