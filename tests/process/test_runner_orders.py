@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import shutil
+import signal
 import stat
 import time
 from datetime import UTC, datetime
@@ -182,6 +184,41 @@ async def test_a_command_that_appears_later_can_be_started(house: RunnerHouse, f
     await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
 
 
+async def test_a_program_that_is_just_being_written_is_started_when_it_is_done(
+    house: RunnerHouse, fake_deck: FakeDeck
+) -> None:
+    program = house.folder / "program"
+    shutil.copy("/bin/sleep", program)
+    house.configure(bot={"command": ["./program", "600"]})
+
+    with program.open("r+b"):
+        await house.start()
+        await fake_deck.until(lambda: fake_deck.is_("bot", "backoff"))
+        busy = fake_deck.status("bot")
+        run = fake_deck.runs_of("bot")[0]
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
+
+    assert busy is not None
+    assert busy.reason == "did not start: the command './program' cannot be run: Text file busy"
+    assert run.reason == busy.reason
+    assert "failed" not in fake_deck.states("bot")
+
+
+async def test_an_env_file_that_is_a_fifo_holds_up_nobody(house: RunnerHouse, fake_deck: FakeDeck) -> None:
+    os.mkfifo(house.folder / "env")
+    house.configure(good=house.python(SLEEP), bad=house.python(SLEEP, env_file="env"))
+    runner = await house.start()
+
+    await fake_deck.until(lambda: fake_deck.is_("good", "running") and fake_deck.is_("bad", "failed"))
+    bad = fake_deck.status("bad")
+    await fake_deck.order("good", Action.STOP)
+    await fake_deck.until(lambda: fake_deck.is_("good", "stopped"))
+
+    assert bad is not None
+    assert bad.reason == f"{house.folder}/env: the env_file is no regular file"
+    assert await house.kill(runner, signal.SIGTERM) == 0
+
+
 async def test_a_program_that_exits_with_127_was_started(house: RunnerHouse, fake_deck: FakeDeck) -> None:
     house.configure(bot={"command": ["sh", "-c", "exit 127"], "restart": "never"})
     await house.start()
@@ -305,10 +342,37 @@ async def test_a_user_who_cannot_reach_the_events_file_is_told_what_to_do(
     status = fake_deck.status("bot")
     assert status is not None
     assert status.reason.startswith(f"user 'nobody' cannot open {house.data_dir}/runner/bots/bot/")
-    assert "make the folders above it passable" in status.reason
+    assert f"{house.folder} passable (chmod o+x)" in status.reason
 
 
-async def test_the_data_directory_lists_nothing_to_others_and_keeps_records_to_itself(
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run bots as another user")
+async def test_a_closed_data_directory_stays_closed_and_is_named_to_whom_it_locks_out(
+    house: RunnerHouse, fake_deck: FakeDeck
+) -> None:
+    _open_the_way(house.folder)
+    house.data_dir.chmod(0o700)
+    house.configure(bot={"command": ["true"], "user": "nobody", "cwd": "/"})
+    await house.start()
+
+    await fake_deck.until(lambda: fake_deck.is_("bot", "failed"))
+
+    status = fake_deck.status("bot")
+    assert status is not None
+    assert f"make {house.data_dir} passable (chmod o+x)" in status.reason
+    assert stat.S_IMODE(house.data_dir.stat().st_mode) == 0o700
+
+
+async def test_a_data_directory_that_the_runner_makes_lists_nothing_to_others(house: RunnerHouse) -> None:
+    house.data_dir.rmdir()
+    house.configure(bot=house.python(SLEEP))
+    await house.start()
+
+    await house.until(house.journal.exists)
+
+    assert stat.S_IMODE(house.data_dir.stat().st_mode) == 0o711
+
+
+async def test_the_runners_folders_list_nothing_to_others_and_keeps_records_to_itself(
     house: RunnerHouse, fake_deck: FakeDeck
 ) -> None:
     house.configure(bot=house.python(SLEEP))
@@ -316,7 +380,7 @@ async def test_the_data_directory_lists_nothing_to_others_and_keeps_records_to_i
     await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
 
     run = house.run_dirs("bot")[0]
-    folders = [run, run.parent, run.parent.parent, house.data_dir / "runner", house.data_dir]
+    folders = [run, run.parent, run.parent.parent, house.data_dir / "runner"]
 
     assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {0o711}
     assert {stat.S_IMODE((run / name).stat().st_mode) for name in ("pid", "run.json")} == {0o600}
@@ -378,6 +442,20 @@ async def test_a_deck_that_refuses_the_token_is_said_so(house: RunnerHouse, fake
     assert "sign in" in house.log_text()
     assert fake_deck.hellos == []
     assert "wrong" not in house.log_text()
+
+
+async def test_a_deck_that_cannot_be_an_address_is_said_at_once(house: RunnerHouse) -> None:
+    house.configure(bot=house.python(SLEEP))
+
+    runner = await house.start("--deck", "http://h:99999/")
+    async with asyncio.timeout(20):
+        status = await runner.wait()
+
+    assert status == 2
+    assert house.log_text() == (
+        "'http://h:99999/' is no address of a deck; expected one like https://deck.example.org/\n"
+    )
+    assert house.processes() == []
 
 
 def _open_the_way(folder: Path) -> None:

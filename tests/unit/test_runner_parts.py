@@ -7,19 +7,21 @@ import pwd
 import stat
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from botdeck.lifecycle import Life
+from botdeck.lifecycle import CannotStart, Ended, Life
 from botdeck.models import Run, State, Wanted
-from botdeck.runner import endings, process
+from botdeck.runner import endings, launch, process
 from botdeck.runner.deck_address import NoDeck, find_deck
 from botdeck.runner.environment import CannotRun, bot_environment, system_user
 from botdeck.runner.journal import Entry, Journal
 from botdeck.runner.run_dir import RunDirectory, new_run_id, run_started_at
+from botdeck.runner.spawner import Request
 from botdeck.runner.whole_file import WholeFile
 from botdeck.settings import BotSettings
 
@@ -133,6 +135,15 @@ def test_run_ids_sort_by_time_even_when_the_clock_is_set_back() -> None:
     assert run_started_at("lock") is None
 
 
+@pytest.mark.parametrize("last", ["20261122T201503-ffffff", "20261122T201503-backup", "20261231T235959-ffffff"])
+def test_a_run_id_is_later_than_the_last_one_of_its_second(last: str) -> None:
+    made = new_run_id(NOW, last)
+
+    assert made > last
+    assert len(made) == 22
+    assert run_started_at(made) is not None
+
+
 def test_a_run_directory_is_found_again_as_it_was_left(tmp_path: Path) -> None:
     run = Run(id=new_run_id(NOW, None), bot="b", started_at=NOW)
     made = RunDirectory.create(tmp_path, run, None)
@@ -193,6 +204,24 @@ def test_an_end_has_the_time_of_the_note_and_not_of_the_reader(tmp_path: Path) -
     assert made.run.reason == "ended by SIGKILL"
 
 
+@pytest.mark.parametrize(
+    ("number", "passing"),
+    [(errno.ETXTBSY, True), (errno.EMFILE, True), (errno.ENOSPC, True), (errno.ENOENT, False), (None, False)],
+)
+def test_a_program_that_could_not_be_started_may_be_tried_again_when_the_reason_may_pass(
+    tmp_path: Path, number: int | None, *, passing: bool
+) -> None:
+    made = RunDirectory.create(tmp_path, Run(id=new_run_id(NOW, None), bot="b", started_at=NOW), None)
+    trouble = {"step": "exec", "errno": number, "words": "the words"}
+    (made.path / "exit").write_text(json.dumps({"code": 127, "at": 1.0, "trouble": trouble}) + "\n")
+
+    happening = endings.finish(made, Life(), bot())
+
+    assert isinstance(happening, Ended if passing else CannotStart)
+    assert made.run.reason.startswith("did not start: ")
+    assert made.run.exit_code is None
+
+
 def bot(**changes: Any) -> BotSettings:
     return BotSettings(**{"name": "b", "command": ("true",), "cwd": Path("/"), **changes})
 
@@ -218,6 +247,26 @@ def test_the_autoload_folder_goes_before_a_python_path_of_the_bots_own() -> None
     assert environment(bot(env={"PYTHONPATH": "/mine"}), {"PYTHONPATH": "/other"})["PYTHONPATH"] == "/sdk:/mine"
     assert "PYTHONPATH" not in environment(bot(instrument=False), {})
     assert "PYTHONPATH" not in environment(bot(), {}, autoload=None)
+
+
+async def test_what_may_take_long_to_read_is_read_in_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder of an env_file may be on another machine, and all bots share one event loop."""
+    readers = []
+
+    class NoSpawner:
+        async def spawn(self, request: Request, *, lock: int, output: int) -> int:
+            return 7
+
+    def reads(*_: object, **__: object) -> dict[str, str]:
+        readers.append(threading.current_thread())
+        return {}
+
+    monkeypatch.setattr(launch, "bot_environment", reads)
+    made = RunDirectory.create(tmp_path, Run(id=new_run_id(NOW, None), bot="b", started_at=NOW), None)
+    await launch.launch(NoSpawner(), bot(), made, lock=0, user=None, own_environment={}, autoload=None)  # type: ignore[arg-type]
+
+    assert len(readers) == 1
+    assert readers[0] is not threading.main_thread()
 
 
 def test_a_user_who_does_not_exist_cannot_run_a_bot() -> None:
@@ -275,7 +324,30 @@ def test_a_deck_that_cannot_be_dialled_yet_is_told_in_words(tmp_path: Path) -> N
     assert "deck.json cannot be used" in words()
     (tmp_path / "deck.json").write_text('{"url": "http://127.0.0.1:1/"}')
     assert "the runner's token cannot be read" in words()
-    assert "is no address of a deck" in words("deck.example.org")
+    (tmp_path / "runner-token").write_text("two\nlines\n")
+    assert "it should be one line" in words()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "deck.example.org",
+        "ftp://deck.example.org/",
+        "http://[::1/",
+        "http://a..b/",
+        "http://h:99999/",
+        "http://h:abc/",
+        "http://h:0/",
+        "http:///path",
+        "http://:80/",
+        "http://h h/",
+        "http://h\0/",
+        "http://" + "a" * 70 + ".example/",
+    ],
+)
+def test_what_is_no_address_is_said_before_it_is_dialled(tmp_path: Path, url: str) -> None:
+    with pytest.raises(NoDeck, match="is no address of a deck; expected one like"):
+        find_deck(tmp_path, url=url, base_path=lambda: "/")
 
 
 def test_a_lock_is_held_until_its_last_copy_is_closed(tmp_path: Path) -> None:

@@ -312,7 +312,8 @@ class BotRunner:
 
     async def _start(self, settings: BotSettings, run: Run) -> None:
         """Raises CannotRun when trying again will not help, SpawnTrouble or OSError when it may."""
-        tools, user = self._tools, system_user(settings.user)
+        tools = self._tools
+        user = await asyncio.to_thread(system_user, settings.user) if settings.user is not None else None
         lock = await take_bot_lock(self._dir / "lock", self._run.run.id if self._run else None)
         try:
             self._run = directory = RunDirectory.create(self._dir, run, user)

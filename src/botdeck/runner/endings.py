@@ -1,5 +1,6 @@
 """How a run ended, from what its shim noted and what the disk shows."""
 
+import errno
 import random
 import signal
 from datetime import UTC, datetime
@@ -11,12 +12,18 @@ from botdeck.runner.process import TICKS_PER_S
 from botdeck.runner.run_dir import RunDirectory
 from botdeck.settings import BotSettings
 
+PASSING = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.ETXTBSY, errno.EMFILE, errno.ENFILE, errno.EIO})
+"""Why a program could not be started, when another attempt may do: the system is short of something, or the file of the
+program is just being written."""
+
 
 def finish(run: RunDirectory, life: Life, settings: BotSettings | None) -> CannotStart | Ended:
     """Write the end into the run's record; `life` is the one during the run. Returns what happened, for lifecycle."""
     happening = _what_happened(run, settings)
     if isinstance(happening, CannotStart):
         close(run, f"did not start: {happening.reason}")
+    elif happening.trouble:
+        close(run, happening.in_words())
     elif run.identity() is None and run.exit() is None:
         close(run, "did not start: its runner ended first")
     else:
@@ -40,7 +47,10 @@ def _what_happened(run: RunDirectory, settings: BotSettings | None) -> CannotSta
         lived_s = (_ended_at(run) - run.run.started_at).total_seconds()
         return Ended(lived_s=max(0.0, lived_s), luck=random.random())  # noqa: S311 - no secret
     if exit_note.trouble is not None:
-        return CannotStart(reason=in_words(exit_note.trouble, settings, events=run.events.path))
+        reason = in_words(exit_note.trouble, settings, events=run.events.path)
+        if exit_note.trouble.get("errno") in PASSING:
+            return Ended(lived_s=0.0, luck=random.random(), trouble=reason)  # noqa: S311 - no secret
+        return CannotStart(reason=reason)
     identity = run.identity()
     return Ended(
         lived_s=max(0.0, exit_note.at - identity.start_tick / TICKS_PER_S) if identity else 0.0,

@@ -1,8 +1,10 @@
 """What a bot finds when it begins, its account and its environment, and what a failed start means in words."""
 
+import contextlib
 import errno
 import os
 import pwd
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,8 @@ class CannotRun(BotdeckError):
 
 
 def system_user(name: str | None) -> SystemUser | None:
-    """The account a bot shall run as, None for the runner's own. Raises CannotRun."""
+    """The account a bot shall run as, None for the runner's own. Raises CannotRun. May ask the network, so it is called
+    in a thread."""
     if name is None:
         return None
     try:
@@ -39,11 +42,13 @@ def bot_environment(
     bot: BotSettings, *, own: Mapping[str, str], user: SystemUser | None, run: str, events: Path, autoload: Path | None
 ) -> dict[str, str]:
     """`own` is the runner's environment; nothing of it that begins with BOTDECK_ is passed on. `autoload` is the folder
-    through which Python bots are instrumented. Raises CannotRun."""
+    through which Python bots are instrumented. Raises CannotRun. Reads a file, so it is called in a thread."""
     environment = without_botdeck(own)
     if user is not None:
         environment |= {"HOME": user.home, "USER": user.name, "LOGNAME": user.name}
     if bot.env_file is not None:
+        if bot.env_file.exists() and not bot.env_file.is_file():
+            raise CannotRun(f"{bot.env_file}: the env_file is no regular file")  # a FIFO is waited for for ever
         try:
             environment |= parse_env_file(bot.env_file)
         except ConfigError as error:
@@ -68,15 +73,24 @@ def in_words(trouble: Mapping[str, Any], bot: BotSettings | None, *, events: Pat
     if step == "user":
         return f"the runner cannot become user '{bot.user}': {words}"
     if step == "events":
+        closed = _closed_to_others(events)
+        where = f"{', '.join(map(str, closed))}" if closed else "the folders above it"
         return (
-            f"user '{bot.user}' cannot open {events} ({words}); make the folders above it passable (chmod o+x) or set "
-            "data_dir to a place that user can reach"
+            f"user '{bot.user}' cannot open {events} ({words}); make {where} passable (chmod o+x) or set data_dir to a "
+            "place that user can reach"
         )
     if step == "cwd":
         return f"its folder {bot.cwd} cannot be entered: {words}"
     if step == "exec":
         return _exec_in_words(bot.command[0], bot.cwd, number, words)
     return f"it could not be prepared: {words}"
+
+
+def _closed_to_others(path: Path) -> list[Path]:
+    """Folders above it that not everyone may pass, the outermost first."""
+    with contextlib.suppress(OSError):
+        return [folder for folder in reversed(path.parents) if not folder.stat().st_mode & stat.S_IXOTH]
+    return []
 
 
 def _exec_in_words(command: str, cwd: Path, number: Any, words: str) -> str:

@@ -40,7 +40,8 @@ async def launch(
     autoload: Path | None,
 ) -> int:
     """A pidfd of the new shim. Raises CannotRun if trying again will not help, SpawnTrouble or OSError if it may."""
-    environment = bot_environment(
+    environment = await asyncio.to_thread(
+        bot_environment,
         settings,
         own=own_environment,
         user=user,

@@ -15,7 +15,7 @@ import os
 import secrets
 import shutil
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from botdeck.runner.spawner import SystemUser
 from botdeck.runner.stream import Stream
 from botdeck.runner.whole_file import WholeFile
 
+STAMP = "%Y%m%dT%H%M%S"
 FOLDER_MODE = 0o711
 """A bot under another account must be able to reach its events file, and to list nothing."""
 
@@ -45,18 +46,27 @@ class Exit:
 
 def new_run_id(now: datetime, after: str | None) -> str:
     """Sortable, and later than `after` even if the wall clock was set back."""
-    stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
+    stamp = now.astimezone(UTC).strftime(STAMP)
     if after is not None and stamp <= after[:15]:
         stamp = after[:15]
-        if len(after) == 22:
-            return f"{stamp}-{min(int(after[16:], 16) + 1 + secrets.randbelow(4096), 0xFFFFFF):06x}"
+        number = _number(after) + 1 + secrets.randbelow(4096)
+        if number <= 0xFFFFFF:
+            return f"{stamp}-{number:06x}"
+        stamp = (datetime.strptime(stamp, STAMP) + timedelta(seconds=1)).strftime(STAMP)  # noqa: DTZ007 - not shown
     return f"{stamp}-{secrets.randbelow(1 << 22):06x}"
+
+
+def _number(run_id: str) -> int:
+    try:
+        return int(run_id[16:], 16)
+    except ValueError:
+        return 0xFFFFFF  # a folder that somebody named like a run
 
 
 def run_started_at(run_id: str) -> datetime | None:
     """The time in a run's id; None when it is no run id."""
     try:
-        return datetime.strptime(run_id[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        return datetime.strptime(run_id[:15], STAMP).replace(tzinfo=UTC)
     except ValueError:
         return None
 
