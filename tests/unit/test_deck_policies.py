@@ -67,7 +67,7 @@ def test_a_newer_status_takes_the_place_of_the_older_and_overtakes_nothing() -> 
         ("bot_status", "helper"),
     ]
     assert taken[2]["data"]["restarts"] == 2
-    assert len(outbox) == 0
+    assert outbox.take() == []
 
 
 def test_a_snapshot_takes_the_place_of_everything_before_it() -> None:

@@ -47,9 +47,6 @@ class Outbox:
         self._waiting = {}
         self._dropped = self._lines = self._characters = 0
 
-    def __len__(self) -> int:
-        return len(self._waiting)
-
     def _put_log(self, envelope: Envelope) -> None:
         self._batches += 1
         self._waiting["log", envelope.topic, self._batches] = envelope
