@@ -2,7 +2,6 @@
 every key; there is none that this file does not know."""
 
 import json
-import math
 import os
 import re
 import shlex
@@ -17,7 +16,9 @@ from botdeck.errors import ConfigError
 from botdeck.models import Restart
 
 CONFIG_NAME = "botdeck.toml"
+DATA_DIR_NAME = ".botdeck"
 BOT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z")
+EVERY_BOT = "all"
 _BOT_KEYS = (
     "command",
     "cwd",
@@ -112,11 +113,25 @@ def load_settings(path: Path) -> Settings:
         raise ConfigError(f"{path}: cannot be read: {error}.") from None
     try:
         document = tomllib.loads(text)
+    except RecursionError:
+        raise ConfigError(f"{path}:1: this is nested too deeply to be a configuration.") from None
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
         at = line[1] if line else str(max(1, text.count("\n") + 1))
         raise ConfigError(f"{path}:{at}: this is not TOML: {error}.") from None
     return _Reader(path, text).settings(document)
+
+
+def data_dir_of(path: Path) -> Path:
+    """Where the data of this configuration lies, as well as that can be told when the rest of it cannot be used: who
+    breaks the file must still be able to stop bots."""
+    path = path.absolute()
+    try:
+        return load_settings(path).data_dir
+    except ConfigError:
+        text = path.read_text("utf-8", "replace") if path.is_file() else ""
+        said = re.search(r"""^\s*data_dir\s*=\s*["'](.+?)["']""", text, re.MULTILINE)
+        return Path(os.path.normpath(path.parent / (said[1] if said else DATA_DIR_NAME)))
 
 
 def parse_env_file(path: Path) -> dict[str, str]:
@@ -151,7 +166,7 @@ class _Reader:
         self._only(document, _TOP_KEYS, ())
         bots = self._table(document, "bots", ())
         deck = self._deck(self._table(document, "deck", ()), bots)
-        data_dir = self._folder(document, "data_dir", (), self.path.parent / ".botdeck")
+        data_dir = self._folder(document, "data_dir", (), self.path.parent / DATA_DIR_NAME)
         return Settings(
             path=self.path,
             data_dir=data_dir,
@@ -181,15 +196,24 @@ class _Reader:
             port=int(port),
             time_zone=zone,
             base_path=base_path if base_path.endswith("/") else base_path + "/",
-            public_url=self._text(table, "public_url", where, None),
+            public_url=self._public_url(table, where),
             default_bot=default_bot,
             stats_interval_s=self._number(table, "stats_interval_s", where, DeckSettings.stats_interval_s, least=0.1),
         )
 
+    def _public_url(self, table: dict[str, Any], where: tuple[str, ...]) -> str | None:
+        url = self._text(table, "public_url", where, None)
+        if url is not None and not re.match(r"https?://[^/\s]+", url):
+            self._fail((*where, "public_url"), f"public_url should look like https://bots.example, not {url!r}")
+        return None if url is None else str(url)
+
     def _bot(self, name: str, bots: dict[str, Any]) -> BotSettings:
         where = ("bots", name)
         if not BOT_NAME.match(name):
-            self._fail(where, f"a bot's name is letters, digits, '_', '-' and '.', at most 63, not {name!r}")
+            rule = "a bot's name is letters, digits, '_', '-' and '.', a letter or digit first, at most 63"
+            self._fail(where, f"{rule}, not {name!r}")
+        if name == EVERY_BOT:
+            self._fail(where, f"'{EVERY_BOT}' means every bot on the command line, so none can be called that")
         table = self._table(bots, name, ("bots",))
         self._only(table, _BOT_KEYS, where)
         cwd = self._folder(table, "cwd", where, self.path.parent)
@@ -205,7 +229,7 @@ class _Reader:
             cwd=cwd,
             description=self._text(table, "description", where, ""),
             env=self._env(table, where),
-            env_file=None if env_file is None else (self.path.parent / Path(env_file).expanduser()),
+            env_file=None if env_file is None else self.path.parent / self._expanded(env_file, (*where, "env_file")),
             user=self._text(table, "user", where, None),
             restart=Restart(restart),
             stop_timeout_s=self._number(table, "stop_timeout_s", where, BotSettings.stop_timeout_s, least=0),
@@ -232,7 +256,9 @@ class _Reader:
     def _env(self, table: dict[str, Any], where: tuple[str, ...]) -> dict[str, str]:
         env = self._table(table, "env", where)
         for name, value in env.items():
-            if not isinstance(value, str) or "\0" in value or "=" in name:
+            if not name or "=" in name or "\0" in name:
+                self._fail((*where, "env"), f"{name!r} cannot be the name of an environment variable")
+            if not isinstance(value, str) or "\0" in value:
                 self._fail((*where, "env", name), f"env.{name} should be a string; quote it")
         return env
 
@@ -257,8 +283,9 @@ class _Reader:
         self, table: dict[str, Any], key: str, where: tuple[str, ...], default: float, *, least: float | None = None
     ) -> float:
         value = table.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            self._fail((*where, key), f"{key} should be a number, not {value!r}")
+        # The bound also keeps out nan, infinities, and whole numbers that no float can hold.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -1e9 < value < 1e9:
+            self._fail((*where, key), f"{key} should be a number, not {value!r:.40}")
         if least is not None and not value >= least:
             self._fail((*where, key), f"{key} should be at least {least:g}, not {value!r}")
         return float(value)
@@ -273,7 +300,13 @@ class _Reader:
         value = self._text(table, key, where, None)
         if value is None:
             return default
-        return Path(os.path.normpath(self.path.parent / Path(value).expanduser()))
+        return Path(os.path.normpath(self.path.parent / self._expanded(value, (*where, key))))
+
+    def _expanded(self, value: str, where: tuple[str, ...]) -> Path:
+        try:
+            return Path(value).expanduser()
+        except RuntimeError as error:
+            self._fail(where, f"{value!r} cannot be made a path: {error}")
 
     def _fail(self, where: tuple[str, ...], problem: str) -> NoReturn:
         line = next((self.lines[where[:n]] for n in range(len(where), 0, -1) if where[:n] in self.lines), 1)

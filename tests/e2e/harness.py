@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from botdeck.settings import data_dir_of
+
 ROOT = Path(__file__).parents[2]
 NAME, PASSWORD = "ann", "correct horse battery"
 T = TypeVar("T")
@@ -147,9 +149,7 @@ class Botdeck:
 
     @property
     def data_dir(self) -> Path:
-        from botdeck.settings import load_settings
-
-        return load_settings(self.config).data_dir
+        return data_dir_of(self.config)
 
     @property
     def deck(self) -> dict[str, Any]:

@@ -104,12 +104,15 @@ def test_a_broken_configuration_leaves_running_bots_alone(botdeck: Botdeck) -> N
     line = whole.count("\n") + 2
     botdeck.config.write_text(whole + "\n[bots.new]\ncommand = 5\n")
 
-    refused = botdeck.cli("ps", check=False)
+    refused = botdeck.cli("up", check=False)
+    shown = botdeck.cli("ps")
 
     assert refused.returncode == 2
-    assert f"{botdeck.config}:{line + 1}: bots.new.command" in refused.stderr
-    botdeck.config.write_text(whole)
+    for said in (refused, shown):
+        assert f"{botdeck.config}:{line + 1}: bots.new.command" in said.stderr
     assert botdeck.status("chat-server")["pid"] == pid
+    assert "stopped" in botdeck.cli("stop", "chat-server").stdout, "who broke the file can still stop bots"
+    botdeck.config.write_text(whole)
 
 
 def test_a_second_up_says_where_the_first_one_is(botdeck: Botdeck) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from botdeck.errors import ConfigError
 from botdeck.models import Restart
-from botdeck.settings import Settings, find_config, load_settings, parse_env_file
+from botdeck.settings import Settings, data_dir_of, find_config, load_settings, parse_env_file
 
 
 def load(folder: Path, text: str) -> Settings:
@@ -106,6 +106,12 @@ BROKEN = [
     ('[deck]\nbase_path = "bots"\n', 2, "base_path should look like /botdeck/"),
     ("[deck]\nstats_interval_s = 0\n", 2, "stats_interval_s should be at least 0.1"),
     ("data_dir = 5\n", 1, "data_dir should be a string"),
+    (f'[bots.b]\ncommand = "true"\nstop_timeout_s = {"9" * 400}\n', 3, "should be a number, not 999"),
+    ('[bots.b]\ncommand = "true"\ncwd = "~nosuchuser/x"\n', 3, "cannot be made a path"),
+    ('[bots.all]\ncommand = "true"\n', 1, "'all' means every bot"),
+    ('[bots.b]\ncommand = "true"\nenv = { "" = "x" }\n', 3, "cannot be the name of an environment variable"),
+    ('[deck]\npublic_url = "garbage"\n', 2, "public_url should look like https://bots.example"),
+    (f"a = {'[' * 5000}", 1, "nested too deeply"),
 ]
 
 
@@ -159,3 +165,18 @@ def test_a_broken_env_file_is_told_with_its_line(tmp_path: Path, text: str) -> N
 
     with pytest.raises(ConfigError, match=f"{path}:2: expected NAME=value"):
         parse_env_file(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ('data_dir = "here"\n[bots.b]\ncommand = 5\n', "here"),
+        ('data_dir = "here"\n[bots.b\n', "here"),
+        ("[bots.b\n", ".botdeck"),
+    ],
+)
+def test_where_the_data_lies_is_known_of_a_broken_file_too(tmp_path: Path, text: str, where: str) -> None:
+    path = tmp_path / "botdeck.toml"
+    path.write_text(text)
+
+    assert data_dir_of(path) == tmp_path / where

@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urljoin
 
@@ -15,7 +16,7 @@ from websockets.sync.client import connect
 from botdeck.errors import BotdeckError
 from botdeck.models import Action, ActionResult, BotList, BotStatus, DashboardStats, LogLine, LogPage
 from botdeck.protocol.codec import from_json
-from botdeck.settings import Settings, running_deck
+from botdeck.settings import running_deck
 
 TIMEOUT_S = 20.0
 
@@ -29,15 +30,15 @@ class DeckRefused(BotdeckError):
 
 
 class DeckClient:
-    """Talks to the deck of one configuration. Every method raises DeckAway or DeckRefused."""
+    """Talks to the deck of one data directory. Every method raises DeckAway or DeckRefused."""
 
-    def __init__(self, settings: Settings) -> None:
-        deck = running_deck(settings.data_dir)
+    def __init__(self, data_dir: Path) -> None:
+        deck = running_deck(data_dir)
         if deck is None:
-            raise DeckAway(f"No deck runs for {settings.path}. Start one with: botdeck up")
+            raise DeckAway(f"No deck runs with {data_dir}. Start one with: botdeck up")
         self.url = deck.url
         try:
-            self._token = (settings.data_dir / "cli-token").read_text().strip()
+            self._token = (data_dir / "cli-token").read_text().strip()
         except PermissionError as error:
             raise DeckAway(
                 f"{error.filename} may not be read by you; run this as the user that ran `botdeck up`."

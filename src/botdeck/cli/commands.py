@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -17,12 +19,12 @@ from rich.text import Text
 from botdeck import __version__
 from botdeck.cli.client import DeckAway, DeckClient, DeckRefused
 from botdeck.cli.durations import hours_minutes
-from botdeck.cli.stack import Stack, StackFailed, address_when_up, up_pid
+from botdeck.cli.stack import Stack, StackFailed, StackTrouble, address_when_up, take_lock, up_pid
 from botdeck.errors import BotdeckError, ConfigError
 from botdeck.lifecycle import ALIVE
 from botdeck.models import Action, BotStatus, LogLine, State, Wanted
 from botdeck.protocol.codec import to_json
-from botdeck.settings import Settings, find_config, load_settings
+from botdeck.settings import EVERY_BOT, Settings, data_dir_of, find_config, load_settings
 
 app = typer.Typer(
     help="Runs chat bots and tells the truth about them, live.",
@@ -30,7 +32,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-out = Console(highlight=False)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
 err = Console(stderr=True, highlight=False)
 
 Config = Annotated[
@@ -80,17 +82,14 @@ def down(
     keep_bots: Annotated[bool, typer.Option("--keep-bots", help="Leave the bots running for the next `up`.")] = False,
 ) -> None:
     """End what `up` started: stop the bots, then the runner and the deck."""
-    settings = _settings(config)
-    pid = up_pid(settings.data_dir)
+    data_dir = _data_dir(config)
+    pid = up_pid(data_dir)
     if pid is None:
         out.print("Botdeck is not up here.")
         return
     os.kill(pid, signal.SIGUSR1 if keep_bots else signal.SIGINT)
-    patience_s = 30 + max((bot.stop_timeout_s for bot in settings.bots), default=0)
-    deadline = time.monotonic() + patience_s
-    while up_pid(settings.data_dir) == pid:
-        if time.monotonic() > deadline:
-            _fail(BotdeckError(f"Botdeck (pid {pid}) did not end within {patience_s:g} s."))
+    # It ends: the runner kills what does not end within its stop_timeout_s, which may be long.
+    while up_pid(data_dir) == pid:
         time.sleep(0.05)
     out.print("Botdeck is down; the bots go on." if keep_bots else "Botdeck is down.")
 
@@ -124,7 +123,7 @@ def ps(config: Config = None, as_json: Json = False) -> None:
             str(figures.active_commands),
             Text(bot.reason),
         )
-    out.print(table if bots else f"No bots yet. Add a [bots.NAME] table to {_settings(config).path}.")
+    out.print(table if bots else "No bots yet. Add a [bots.NAME] table to botdeck.toml.")
 
 
 @app.command()
@@ -201,9 +200,23 @@ def _settings(config: Path | None) -> Settings:
         raise typer.Exit(2) from None
 
 
-def _client(config: Path | None) -> DeckClient:
+def _data_dir(config: Path | None) -> Path:
+    """Of a configuration that may be broken: that is said, and keeps nobody from seeing and stopping bots."""
     try:
-        return DeckClient(_settings(config))
+        path = config or find_config(Path.cwd())
+        load_settings(path)
+    except ConfigError as error:
+        err.print(Text(f"botdeck: {error}"), soft_wrap=True)
+        if config is None or not config.is_file():
+            raise typer.Exit(2) from None
+        path = config
+    return data_dir_of(path)
+
+
+def _client(config: Path | None) -> DeckClient:
+    data_dir = _data_dir(config)
+    try:
+        return DeckClient(data_dir)
     except DeckAway as error:
         _fail(error)
 
@@ -221,7 +234,7 @@ def _become(module: str, config: Path | None) -> None:
 def _say_up(settings: Settings, url: str) -> None:
     out.print(f"\nBotdeck is up at [bold]{url}[/bold]", soft_wrap=True)
     try:
-        if DeckClient(settings).setup_needed():
+        if DeckClient(settings.data_dir).setup_needed():
             code = (settings.data_dir / "setup-code").read_text().strip()
             out.print(f"First visit: create your account there with the setup code [bold]{code}[/bold]", soft_wrap=True)
     except (BotdeckError, OSError):
@@ -230,11 +243,17 @@ def _say_up(settings: Settings, url: str) -> None:
 
 
 def _up_detached(settings: Settings) -> None:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
     log = settings.data_dir / "up.log"
-    # The deck prints the setup code, which is for nobody else on this machine.
-    with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
-        os.fchmod(file.fileno(), 0o600)
+    try:
+        os.close(take_lock(settings.data_dir))  # before the log of one that is up is begun anew
+        # The deck prints the setup code, which is for nobody else on this machine.
+        fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        os.fchmod(fd, 0o600)
+    except BotdeckError as error:
+        _fail(error)
+    except OSError as error:
+        _fail(StackTrouble(f"The log {log} cannot be written: {error.strerror}."))
+    with open(fd, "ab") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "botdeck.cli", "up", "--config", str(settings.path)],
             stdin=subprocess.DEVNULL,
@@ -252,45 +271,66 @@ def _up_detached(settings: Settings) -> None:
 
 
 def _act(action: Action, names: list[str], config: Path | None, as_json: bool, no_wait: bool) -> None:
-    client, failed, results = _client(config), False, []
+    client = _client(config)
     try:
-        chosen = [bot.bot for bot in client.bots().bots] if names == ["all"] else names
+        chosen = [bot.bot for bot in client.bots().bots] if names == [EVERY_BOT] else names
     except BotdeckError as error:
         _fail(error)
-    for name in chosen:
-        try:
-            status = client.act(name, action).status
-            if not no_wait:
-                status = _settle(client, name, action, status)
-            ok = no_wait or (status.state in ALIVE) == (action in (Action.START, Action.RESTART))
-            results.append({"bot": name, "ok": ok, "status": to_json(status), "error": None})
-            if not as_json:
-                (out if ok else err).print(Text(_outcome(status)), soft_wrap=True)
-        except (DeckRefused, DeckAway) as error:
-            ok = False
-            results.append({"bot": name, "ok": ok, "status": None, "error": str(error)})
-            if not as_json:
-                err.print(Text(f"botdeck: {error}"), soft_wrap=True)
-        failed = failed or not ok
+    # All orders first: two hundred bots stop at the same time, not one after the other.
+    answers = [_answer(partial(_order, client, name, action)) for name in chosen]
+    if not no_wait:
+        answers = [
+            _answer(partial(_settle, client, action, answer)) if isinstance(answer, BotStatus) else answer
+            for answer in answers
+        ]
+    oks = [_done(action, answer, no_wait) for answer in answers]
     if as_json:
-        print(json.dumps(results, indent=2))
-    raise typer.Exit(1 if failed else 0)
+        print(json.dumps([_as_json(*row) for row in zip(chosen, oks, answers, strict=True)], indent=2))
+    else:
+        for ok, answer in zip(oks, answers, strict=True):
+            (out if ok else err).print(Text(_outcome(answer)), soft_wrap=True)
+    raise typer.Exit(0 if all(oks) else 1)
 
 
-def _settle(client: DeckClient, name: str, action: Action, status: BotStatus) -> BotStatus:
+def _order(client: DeckClient, name: str, action: Action) -> BotStatus:
+    return client.act(name, action).status
+
+
+def _done(action: Action, answer: BotStatus | BotdeckError, no_wait: bool) -> bool:
+    if not isinstance(answer, BotStatus):
+        return False
+    return no_wait or (answer.state in ALIVE) == (action in (Action.START, Action.RESTART))
+
+
+def _answer(ask: Callable[[], BotStatus]) -> BotStatus | BotdeckError:
+    try:
+        return ask()
+    except (DeckRefused, DeckAway) as error:
+        return error
+
+
+def _as_json(name: str, ok: bool, answer: BotStatus | BotdeckError) -> dict[str, object]:
+    if isinstance(answer, BotStatus):
+        return {"bot": name, "ok": ok, "status": to_json(answer), "error": None}
+    return {"bot": name, "ok": ok, "status": None, "error": str(answer)}
+
+
+def _settle(client: DeckClient, action: Action, status: BotStatus) -> BotStatus:
     """Wait for the order's end; the runner itself bounds a stop by the bot's stop_timeout_s."""
     wanted = Wanted.RUNNING if action in (Action.START, Action.RESTART) else Wanted.STOPPED
     # When somebody else gave another order meanwhile, ours is over.
     while status.state not in _SETTLED[action] and status.wanted is wanted:
         time.sleep(0.1)
-        status = client.status(name)
+        status = client.status(status.bot)
     return status
 
 
-def _outcome(status: BotStatus) -> str:
-    why = f": {status.reason}" if status.reason else ""
-    pid = f" (pid {status.pid})" if status.pid else ""
-    return f"{status.bot} is {status.state.value}{pid}{why}"
+def _outcome(answer: BotStatus | BotdeckError) -> str:
+    if not isinstance(answer, BotStatus):
+        return f"botdeck: {answer}"
+    why = f": {answer.reason}" if answer.reason else ""
+    pid = f" (pid {answer.pid})" if answer.pid else ""
+    return f"{answer.bot} is {answer.state.value}{pid}{why}"
 
 
 def _follow(client: DeckClient, bot: str, last: int, as_json: bool) -> int:

@@ -4,6 +4,7 @@ import ctypes
 import fcntl
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -23,12 +24,16 @@ RETRY_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_AFTER_S = 60.0
 """A program that lived this long starts again at once."""
 DECK_STOP_S = 10.0
-LOCK_PATIENCE_S = 0.3
-"""Whoever asks whether Botdeck is up holds the lock for a moment."""
+_FLOCK = "hhqqi"
+"""`struct flock` of 64-bit Linux: type, whence, start, length, pid."""
 
 
 class AlreadyUp(BotdeckError):
     """Somebody else's `botdeck up` holds this data directory."""
+
+
+class StackTrouble(BotdeckError):
+    """The data directory cannot be used."""
 
 
 class StackFailed(BotdeckError):
@@ -162,47 +167,38 @@ class Stack:
 
 
 def take_lock(data_dir: Path) -> int:
-    """The lock that one `botdeck up` holds for its life, with its pid inside. Raises AlreadyUp."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    fd = os.open(data_dir / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + LOCK_PATIENCE_S
-    while not _lock(fd):
-        if time.monotonic() > deadline:
-            os.close(fd)
-            deck = running_deck(data_dir)
-            at = f", at {deck.url}" if deck else ""
-            raise AlreadyUp(f"Botdeck is up here already (pid {up_pid(data_dir)}){at}.")
-        time.sleep(0.01)
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    """The lock that one `botdeck up` holds for its life. Raises AlreadyUp, StackTrouble."""
+    try:
+        data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
+        fd = os.open(data_dir / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StackTrouble(f"Botdeck cannot keep anything in {data_dir}: {error}. Say another data_dir.") from None
+    try:
+        # A lock of the POSIX kind: children do not inherit it, and the kernel tells who holds it.
+        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        deck = running_deck(data_dir)
+        at = f", at {deck.url}" if deck else ""
+        raise AlreadyUp(f"Botdeck is up here already (pid {up_pid(data_dir)}){at}.") from None
     return fd
 
 
-def _lock(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def up_pid(data_dir: Path) -> int | None:
-    """Pid of the `botdeck up` that holds the data directory, or None."""
+    """Pid of the `botdeck up` that holds the data directory, as the kernel has it, or None."""
     try:
-        with (data_dir / "up.lock").open() as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return int(file.read())
-    except (OSError, ValueError):
-        pass
-    return None
+        with (data_dir / "up.lock").open("rb") as file:
+            answer = fcntl.fcntl(file, fcntl.F_GETLK, struct.pack(_FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0))
+    except OSError:
+        return None
+    kind, _, _, _, pid = struct.unpack(_FLOCK, answer)
+    return pid if kind == fcntl.F_WRLCK else None
 
 
 def address_when_up(settings: Settings) -> str | None:
     """The deck's address once it answers and the runner has told it of every bot that it was started or will not be."""
     try:
-        client = DeckClient(settings)
+        client = DeckClient(settings.data_dir)
         known = {bot.bot: bot.state for bot in client.bots().bots}
     except BotdeckError:
         return None
