@@ -68,7 +68,7 @@ const setup = createRoute({
   getParentRoute: () => root,
   path: '/setup',
   beforeLoad: async () => {
-    if (!(await authAPI.setupNeeded())) throw redirect({ to: '/sign-in' })
+    if (!(await authAPI.setupNeeded())) throw redirect({ to: '/' })
   },
   component: lazyRouteComponent(() => import('./pages/Setup'), 'Setup'),
 })

@@ -149,3 +149,17 @@ def test_logs_follow_what_a_bot_writes(place: Place) -> None:
 
     assert following.returncode == 0
     assert ids == list(range(ids[0], ids[0] + 150)), "no line twice, none left out"
+
+
+def test_a_start_that_fails_at_once_is_told_with_its_reason(place: Place) -> None:
+    (place.folder / "botdeck.toml").write_text(
+        '[deck]\nport = 0\n[bots.bare]\ncommand = "true"\nenv_file = "missing.env"\nautostart = false\n'
+    )
+    place.say("up", "-d")
+
+    refused = place.say("start", "bare")
+
+    assert refused.returncode == 1
+    assert "bare is failed" in refused.stderr
+    assert "missing.env" in refused.stderr
+    assert json.loads(place.say("ps", "--json").stdout)[0]["state"] == "failed"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from botdeck.models import Action, State, Wanted
+from botdeck.models import Action, Wanted
 from tests.process.fake_deck import FakeDeck
 from tests.process.runner_house import PYTHON, STUBBORN, RunnerHouse, lines
 
@@ -41,8 +41,7 @@ async def test_orders_start_stop_restart_and_kill_a_bot(house: RunnerHouse, fake
     await fake_deck.until(lambda: all(run.ended_at for run in fake_deck.runs_of("bot")))
 
     assert started.error is None
-    assert started.status is not None
-    assert started.status.state is State.STARTING
+    assert "starting" in fake_deck.states("bot")
     assert running is not None
     assert again is not None
     assert running.pid != again.pid

@@ -258,7 +258,7 @@ class ScriptedRunner:
         running = order.action in (Action.START, Action.RESTART)
         status = a_status(order.bot, State.RUNNING if running else State.STOPPED)
         await self.tell(status)
-        await self.socket.send(frames.encode(frames.OrderResult(id=order.id, status=status)))
+        await self.socket.send(frames.encode(frames.OrderResult(id=order.id)))
 
 
 def a_status(bot: str, state: State = State.RUNNING, **more: Any) -> BotStatus:

@@ -46,7 +46,7 @@ FRAMES: list[Frame] = [
     RunStored(run="r", ended=True),
     Order(id=3, bot="b", action=Action.RESTART, operator="cli:root"),
     OrderResult(id=3, error="it is already running"),
-    OrderResult(id=4, status=STATUS),
+    OrderResult(id=4),
     Ack(stream="b/r/out", offset=12),
 ]
 

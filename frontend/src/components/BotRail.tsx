@@ -1,4 +1,5 @@
 import { Link } from '@tanstack/react-router'
+import { useEffect, useRef } from 'react'
 import { useDeck } from '../hooks/useDeck'
 import { lookOf, word } from '../lib/states'
 import classes from './BotRail.module.css'
@@ -8,13 +9,19 @@ import { StateIcon } from './StateIcon'
 export function BotRail({ shown, stale }: { shown: string | null; stale: boolean }) {
   const order = useDeck((state) => state.order)
   const bots = useDeck((state) => state.bots)
+  const list = useRef<HTMLUListElement>(null)
+  const listed = order !== null && order !== undefined
+  // The one that is shown may be far down a long list.
+  useEffect(() => {
+    list.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest' })
+  }, [shown, listed])
   if (!order || order.length < 2) return null
   return (
     <nav className={classes.rail} aria-label="Bots">
       <p className={classes.title}>
         Bots <span className={classes.count}>{order.length}</span>
       </p>
-      <ul className={classes.list}>
+      <ul className={classes.list} ref={list}>
         {order.map((name) => {
           const state = bots[name]?.status.state ?? 'unknown'
           return (

@@ -239,18 +239,11 @@ class RunnerLink:
                 if fleet.may_send(self.runner, run.bot):
                     await self._begin(self._store_run, run)
             case OrderResult():
-                await self._take_result(frame)
+                answer = self._orders.get(frame.id)
+                if answer and not answer.done():
+                    answer.set_result(frame)
             case _:
                 raise LinkClosed(BAD_FRAME, f"A runner does not send {type(frame).__name__}.")
-
-    async def _take_result(self, result: OrderResult) -> None:
-        status = result.status
-        news = status and self._services.fleet.told_status(self.runner, status)
-        answer = self._orders.get(result.id)
-        if answer and not answer.done():
-            answer.set_result(result)
-        if status and news:
-            await self._publish([status.bot])
 
     async def _publish(self, names: list[str], *, listed: bool = False) -> None:
         """Browsers first, then the database: a status is worth more now than remembered."""

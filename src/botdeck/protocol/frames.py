@@ -130,11 +130,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderResult:
-    """Runner: the order was taken (`error` is null) or refused, in words. It does not say that it is done."""
+    """Runner: the order was taken (`error` is null) or refused, in words. It does not say that it is done; what came
+    of it so far was reported before."""
 
     id: int
     error: str | None = None
-    status: BotStatus | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,7 +73,7 @@ class BotRunner:
         """The run that the state speaks of, for the journal."""
         self._kept = KeptRuns(name, self._dir, tools.tail, tools.link)
         self._instance: Instance | None = None
-        self._inbox: deque[tuple[Happening | _Signal, asyncio.Future[BotStatus] | None]] = deque()
+        self._inbox: deque[tuple[Happening | _Signal, asyncio.Future[None] | None]] = deque()
         self._news = asyncio.Event()
 
     # What the runner asks.
@@ -106,13 +106,13 @@ class BotRunner:
             description=self.settings.description if self.settings else "",
         )
 
-    def ask(self, action: Action, operator: str) -> "asyncio.Future[BotStatus]":
-        """The status just after the order was taken. Raises ActionRefused, now or from the future."""
+    def ask(self, action: Action, operator: str) -> "asyncio.Future[None]":
+        """Done when the order was taken and its first effect reported. Raises ActionRefused, now or from the future."""
         if self.settings is None and action in (Action.START, Action.RESTART):
             raise ActionRefused(f"{self.name}: it is no longer in botdeck.toml")
         if len(self._inbox) >= MOST_ORDERS:
             raise ActionRefused(f"{self.name}: {MOST_ORDERS} orders are waiting already")
-        answer: asyncio.Future[BotStatus] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._put(Asked(action=action, operator=operator), answer)
         return answer
 
@@ -223,7 +223,7 @@ class BotRunner:
             self._instance.close()
         self._kept.close()
 
-    def _put(self, news: Happening | _Signal, answer: "asyncio.Future[BotStatus] | None" = None) -> None:
+    def _put(self, news: Happening | _Signal, answer: "asyncio.Future[None] | None" = None) -> None:
         self._inbox.append((news, answer))
         self._news.set()
 
@@ -250,7 +250,7 @@ class BotRunner:
             if not answer.done():
                 answer.set_exception(ActionRefused(f"{self.name}: {error}"))
 
-    async def _happen(self, happening: Happening, answer: "asyncio.Future[BotStatus] | None" = None) -> None:
+    async def _happen(self, happening: Happening, answer: "asyncio.Future[None] | None" = None) -> None:
         before = self._life
         self._life, order = lifecycle.step(before, happening, process.boot_clock(), self._policy())
         if self._life.state is not before.state:
@@ -260,7 +260,7 @@ class BotRunner:
         if self._life != before:
             self._changed(before)
         if answer is not None and not answer.done():
-            answer.set_result(self.status())
+            answer.set_result(None)
         await self._do(order)
 
     async def _do(self, order: Order) -> None:

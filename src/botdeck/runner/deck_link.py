@@ -71,7 +71,7 @@ class Owner(Protocol):
 
     def fleet(self) -> list[Member]: ...
 
-    def obey(self, bot: str, action: Action, operator: str) -> "asyncio.Future[BotStatus]":
+    def obey(self, bot: str, action: Action, operator: str) -> "asyncio.Future[None]":
         """Raises BotdeckError, now or in the future's place, when the order is refused."""
         ...
 
@@ -307,12 +307,12 @@ class DeckLink:
             return
         answer.add_done_callback(lambda done: self._answer(order, done))
 
-    def _answer(self, order: Order, answer: "asyncio.Future[BotStatus]") -> None:
+    def _answer(self, order: Order, answer: "asyncio.Future[None]") -> None:
         if answer.cancelled() or not self._connected:
             return
         error = answer.exception()
         if error is None:
-            self._report(OrderResult(id=order.id, status=answer.result()))
+            self._report(OrderResult(id=order.id))
         else:
             self._report(OrderResult(id=order.id, error=str(error)))
 

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from botdeck.errors import BotdeckError, ConfigError, UnknownBot
-from botdeck.models import Action, BotStatus
+from botdeck.models import Action
 from botdeck.protocol.frames import Member
 from botdeck.runner.bot_runner import BotRunner, Tools
 from botdeck.runner.deck_address import NoDeck, find_deck, parse_url
@@ -87,7 +87,7 @@ class Runner:
         names = [*(name for name in order if name in self._bots), *(name for name in self._bots if name not in order)]
         return [Member(bot=self._bots[name].member(), status=self._bots[name].status()) for name in names]
 
-    def obey(self, bot: str, action: Action, operator: str) -> asyncio.Future[BotStatus]:
+    def obey(self, bot: str, action: Action, operator: str) -> asyncio.Future[None]:
         known = self._bots.get(bot)
         if known is None:
             raise UnknownBot(bot, list(self._bots))
