@@ -17,6 +17,7 @@ from botdeck.models import Restart
 
 CONFIG_NAME = "botdeck.toml"
 DATA_DIR_NAME = ".botdeck"
+DATA_DIR_MODE = 0o711
 BOT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z")
 EVERY_BOT = "all"
 _BOT_KEYS = (
@@ -73,6 +74,14 @@ class Settings:
 
     def bot(self, name: str) -> BotSettings | None:
         return next((bot for bot in self.bots if bot.name == name), None)
+
+
+def make_data_dir(data_dir: Path) -> None:
+    """Bots that run as another user pass through it, and nobody lists it. One that exists keeps the mode its owner
+    gave it. Raises OSError."""
+    if not data_dir.is_dir():
+        data_dir.mkdir(parents=True)
+        data_dir.chmod(DATA_DIR_MODE)  # whatever the umask says
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -167,3 +167,22 @@ def test_a_deck_that_was_killed_starts_again_on_the_same_data(
 
     with urllib.request.urlopen(request) as answer:
         assert json.load(answer) == {"default_bot": None, "bots": []}
+
+
+def test_a_database_with_damaged_pages_is_one_sentence(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    process = start()
+    address_of(tmp_path, process)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    path = tmp_path / ".botdeck" / "deck.db"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + b"\xa5" * (len(whole) - 4096))
+
+    again = start()
+    _, errors = again.communicate(timeout=20)
+
+    assert again.returncode == 1
+    assert str(path) in errors
+    assert "Traceback" not in errors

@@ -112,11 +112,13 @@ async def test_log_lines_are_paged_in_both_directions(house: House) -> None:
         newer = (await cli.get("api/bots/helper/logs", params={"limit": 1, "after": first_id})).json()
         both = await cli.get("api/bots/helper/logs", params={"before": 1, "after": 1})
         greedy = await cli.get("api/bots/helper/logs", params={"limit": 1001})
+        beyond = await cli.get("api/bots/helper/logs", params={"after": 10**20})
 
     assert ([line["text"] for line in newest["lines"]], newest["more"]) == (["line 7", "line 8", "line 9"], True)
     assert ([line["text"] for line in older["lines"]], older["more"]) == ([f"line {n}" for n in range(7)], False)
     assert [line["text"] for line in newer["lines"]] == ["line 8"]
     assert both.json() == {"detail": "Ask for lines before one id or after one, not both.", "code": "bad_request"}
+    assert beyond.status_code == 400
     assert greedy.json()["detail"] == "limit: Input should be less than or equal to 1000."
 
 

@@ -221,7 +221,8 @@ export interface paths {
         };
         /**
          * Log lines
-         * @description Oldest first; without `before` and `after` the newest lines.
+         * @description Oldest first. `before` an id: the newest lines older than it; `after` one: the oldest lines newer; without either
+         *     the newest lines.
          */
         get: operations["bot_logs"];
         put?: never;
@@ -1423,9 +1424,9 @@ export interface operations {
     bot_logs: {
         parameters: {
             query?: {
-                /** @description The oldest lines newer than the line of this id. */
+                /** @description Id of a line that is not among the answers. */
                 after?: number | null;
-                /** @description The newest lines older than the line of this id. */
+                /** @description Id of a line that is not among the answers. */
                 before?: number | null;
                 limit?: number;
             };

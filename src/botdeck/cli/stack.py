@@ -16,7 +16,7 @@ from types import FrameType
 from botdeck.cli.client import DeckClient
 from botdeck.errors import BotdeckError
 from botdeck.models import State
-from botdeck.settings import Settings, running_deck
+from botdeck.settings import Settings, make_data_dir, running_deck
 
 PR_SET_PDEATHSIG = 1
 RETRY_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -169,7 +169,7 @@ class Stack:
 def take_lock(data_dir: Path) -> int:
     """The lock that one `botdeck up` holds for its life. Raises AlreadyUp, StackTrouble."""
     try:
-        data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
+        make_data_dir(data_dir)
         fd = os.open(data_dir / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StackTrouble(f"Botdeck cannot keep anything in {data_dir}: {error}. Say another data_dir.") from None

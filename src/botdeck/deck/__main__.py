@@ -10,11 +10,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from botdeck.deck.auth import OPERATORS
+from botdeck.deck.fleet import BOTS
 from botdeck.deck.main import create_api, create_app
 from botdeck.deck.schema import openapi_document
 from botdeck.deck.server import DeckServer, listen, only_deck_of
 from botdeck.errors import BotdeckError, ConfigError
-from botdeck.settings import CONFIG_NAME, Settings, load_settings
+from botdeck.settings import CONFIG_NAME, Settings, load_settings, make_data_dir
 from botdeck.storage import open_storage
 
 
@@ -29,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s deck: %(message)s", stream=sys.stderr)
     try:
         settings = load_settings(arguments.config)
-        settings.data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
+        make_data_dir(settings.data_dir)
         with only_deck_of(settings.data_dir):
             asyncio.run(_serve(settings))
     except ConfigError as error:
@@ -51,6 +53,9 @@ async def _serve(settings: Settings) -> None:
     with contextlib.closing(listener):
         storage = await open_storage(settings.data_dir / "deck.db")
         try:
+            # What the deck begins with, read while a database that cannot be read is still one sentence.
+            for kind in (BOTS, OPERATORS):
+                await storage.documents(kind)
             server = DeckServer(settings, create_app(settings, storage))
             with _stopped_by_signals(server):
                 await server.serve(sockets=[listener])

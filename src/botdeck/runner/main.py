@@ -30,7 +30,7 @@ from botdeck.runner.run_dir import FOLDER_MODE, RunDirectory
 from botdeck.runner.spawner import Spawner
 from botdeck.runner.tail import Tail
 from botdeck.sdk.install import copy_sdk
-from botdeck.settings import CONFIG_NAME, Settings, find_config, load_settings
+from botdeck.settings import CONFIG_NAME, Settings, find_config, load_settings, make_data_dir
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +61,7 @@ class Runner:
         self._adding: asyncio.Task[None] | None = None
         data_dir = settings.data_dir
         own = data_dir / "runner"
-        if not data_dir.exists():  # one that exists is its owner's, who may have closed it
-            _make_folder(data_dir)
+        make_data_dir(data_dir)
         for folder in (own, own / "bots"):
             _make_folder(folder)
         self._lock = _take_runner_lock(own / "lock", data_dir)

@@ -15,6 +15,8 @@ _FLEET: list[str | Enum] = ["bots"]
 _DEFAULT: list[str | Enum] = ["default bot"]
 
 Name = Annotated[str, Path(description="The bot's name in botdeck.toml.")]
+# 2⁵³: the last whole number that JSON readers everywhere get right.
+LineId = Annotated[int | None, Query(ge=0, le=2**53, description="Id of a line that is not among the answers.")]
 _ACTION_ERRORS = documented(401, 403, 404, 409, 503)
 
 
@@ -42,11 +44,12 @@ async def bot_stats(name: Name, deck: CurrentDeck) -> DashboardStats:
 async def bot_logs(
     name: Name,
     deck: CurrentDeck,
-    before: Annotated[int | None, Query(description="The newest lines older than the line of this id.")] = None,
-    after: Annotated[int | None, Query(description="The oldest lines newer than the line of this id.")] = None,
+    before: LineId = None,
+    after: LineId = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> LogPage:
-    """Oldest first; without `before` and `after` the newest lines."""
+    """Oldest first. `before` an id: the newest lines older than it; `after` one: the oldest lines newer; without either
+    the newest lines."""
     if before is not None and after is not None:
         raise HTTPException(400, "Ask for lines before one id or after one, not both.")
     deck.fleet.status(name)

@@ -160,8 +160,9 @@ class SqliteStorage:
                 if time.monotonic() >= deadline:
                     return False
                 removed = await self._write(chunk)
-        while await self._write(retention.shrink) and time.monotonic() < deadline:
-            pass
+        while await self._write(retention.shrink):
+            if time.monotonic() >= deadline:
+                return False
         return True
 
     def _open_file(self) -> Connection:
