@@ -23,3 +23,4 @@ window.ResizeObserver = class {
 }
 Element.prototype.scrollTo = () => undefined
 window.scrollTo = () => undefined
+Element.prototype.scrollIntoView = () => undefined

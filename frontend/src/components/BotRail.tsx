@@ -10,7 +10,7 @@ export function BotRail({ shown, stale }: { shown: string | null; stale: boolean
   const order = useDeck((state) => state.order)
   const bots = useDeck((state) => state.bots)
   const list = useRef<HTMLUListElement>(null)
-  const listed = order !== null && order !== undefined
+  const listed = order !== null
   // The one that is shown may be far down a long list.
   useEffect(() => {
     list.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest' })
