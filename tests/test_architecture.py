@@ -10,8 +10,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "botdeck"
-CENTRE = {"errors", "models", "lifecycle", "protocol", "settings"}
+CENTRE = {"data_dir", "errors", "models", "lifecycle", "protocol", "settings"}
 MAY_IMPORT = {
+    "data_dir": set(),
     "errors": set(),
     "models": set(),
     "lifecycle": {"errors", "models"},

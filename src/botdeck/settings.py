@@ -1,7 +1,6 @@
 """`botdeck.toml`: what is read from it, and errors that name file, line and what was expected. docs/settings.md lists
 every key; there is none that this file does not know."""
 
-import json
 import os
 import re
 import shlex
@@ -17,7 +16,6 @@ from botdeck.models import Restart
 
 CONFIG_NAME = "botdeck.toml"
 DATA_DIR_NAME = ".botdeck"
-DATA_DIR_MODE = 0o711
 BOT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z")
 EVERY_BOT = "all"
 _BOT_KEYS = (
@@ -74,31 +72,6 @@ class Settings:
 
     def bot(self, name: str) -> BotSettings | None:
         return next((bot for bot in self.bots if bot.name == name), None)
-
-
-def make_data_dir(data_dir: Path) -> None:
-    """Bots that run as another user pass through it, and nobody lists it. One that exists keeps the mode its owner
-    gave it. Raises OSError."""
-    if not data_dir.is_dir():
-        data_dir.mkdir(parents=True)
-        data_dir.chmod(DATA_DIR_MODE)  # whatever the umask says
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunningDeck:
-    """What a deck writes into `deck.json` of its data directory for as long as it listens."""
-
-    url: str
-    pid: int
-
-
-def running_deck(data_dir: Path) -> RunningDeck | None:
-    """The deck that listens for this data directory, or None. One that was killed may have left its word behind."""
-    try:
-        said = json.loads((data_dir / "deck.json").read_text())
-        return RunningDeck(url=str(said["url"]), pid=int(said["pid"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def find_config(start: Path) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from botdeck.cli.stack import up_pid
-from botdeck.settings import running_deck
+from botdeck.data_dir import running_deck
 
 pytestmark = pytest.mark.process
 

@@ -319,10 +319,10 @@ def test_a_deck_that_cannot_be_dialled_yet_is_told_in_words(tmp_path: Path) -> N
             find_deck(tmp_path, url=url, base_path=lambda: "/")
         return str(caught.value)
 
-    assert "there is no deck.json" in words()
+    assert "deck.json is missing" in words()
     (tmp_path / "deck.json").write_text("{")
-    assert "deck.json cannot be used" in words()
-    (tmp_path / "deck.json").write_text('{"url": "http://127.0.0.1:1/"}')
+    assert "or cannot be used" in words()
+    (tmp_path / "deck.json").write_text('{"url": "http://127.0.0.1:1/", "pid": 1}')
     assert "the runner's token cannot be read" in words()
     (tmp_path / "runner-token").write_text("two\nlines\n")
     assert "it should be one line" in words()

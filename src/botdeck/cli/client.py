@@ -13,10 +13,10 @@ from urllib.parse import quote, urljoin
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
 
+from botdeck.data_dir import running_deck
 from botdeck.errors import BotdeckError
 from botdeck.models import Action, ActionResult, BotList, BotStatus, DashboardStats, LogLine, LogPage
 from botdeck.protocol.codec import from_json
-from botdeck.settings import running_deck
 
 TIMEOUT_S = 20.0
 

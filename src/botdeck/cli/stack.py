@@ -1,10 +1,8 @@
 """`botdeck up`: a deck and a runner on this machine, kept running. It holds no bot: bots outlive it."""
 
 import ctypes
-import fcntl
 import os
 import signal
-import struct
 import subprocess
 import sys
 import time
@@ -14,9 +12,10 @@ from pathlib import Path
 from types import FrameType
 
 from botdeck.cli.client import DeckClient
+from botdeck.data_dir import hold_lock, lock_holder, make_data_dir, running_deck
 from botdeck.errors import BotdeckError
 from botdeck.models import State
-from botdeck.settings import Settings, make_data_dir, running_deck
+from botdeck.settings import Settings
 
 PR_SET_PDEATHSIG = 1
 RETRY_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -24,8 +23,7 @@ RETRY_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_AFTER_S = 60.0
 """A program that lived this long starts again at once."""
 DECK_STOP_S = 10.0
-_FLOCK = "hhqqi"
-"""`struct flock` of 64-bit Linux: type, whence, start, length, pid."""
+UP_LOCK = "up.lock"
 
 
 class AlreadyUp(BotdeckError):
@@ -170,29 +168,19 @@ def take_lock(data_dir: Path) -> int:
     """The lock that one `botdeck up` holds for its life. Raises AlreadyUp, StackTrouble."""
     try:
         make_data_dir(data_dir)
-        fd = os.open(data_dir / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = hold_lock(data_dir / UP_LOCK)
     except OSError as error:
         raise StackTrouble(f"Botdeck cannot keep anything in {data_dir}: {error}. Say another data_dir.") from None
-    try:
-        # A lock of the POSIX kind: children do not inherit it, and the kernel tells who holds it.
-        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(fd)
+    if lock is None:
         deck = running_deck(data_dir)
         at = f", at {deck.url}" if deck else ""
-        raise AlreadyUp(f"Botdeck is up here already (pid {up_pid(data_dir)}){at}.") from None
-    return fd
+        raise AlreadyUp(f"Botdeck is up here already (pid {up_pid(data_dir)}){at}.")
+    return lock
 
 
 def up_pid(data_dir: Path) -> int | None:
-    """Pid of the `botdeck up` that holds the data directory, as the kernel has it, or None."""
-    try:
-        with (data_dir / "up.lock").open("rb") as file:
-            answer = fcntl.fcntl(file, fcntl.F_GETLK, struct.pack(_FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0))
-    except OSError:
-        return None
-    kind, _, _, _, pid = struct.unpack(_FLOCK, answer)
-    return pid if kind == fcntl.F_WRLCK else None
+    """Pid of the `botdeck up` that holds the data directory, or None."""
+    return lock_holder(data_dir / UP_LOCK)
 
 
 def address_when_up(settings: Settings) -> str | None:

@@ -10,13 +10,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from botdeck.data_dir import make_data_dir
 from botdeck.deck.auth import OPERATORS
 from botdeck.deck.fleet import BOTS
 from botdeck.deck.main import create_api, create_app
 from botdeck.deck.schema import openapi_document
 from botdeck.deck.server import DeckServer, listen, only_deck_of
 from botdeck.errors import BotdeckError, ConfigError
-from botdeck.settings import CONFIG_NAME, Settings, load_settings, make_data_dir
+from botdeck.settings import CONFIG_NAME, Settings, load_settings
 from botdeck.storage import open_storage
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import errno
-import fcntl
 import json
 import logging
 import os
@@ -14,6 +13,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from botdeck.data_dir import hold_lock, lock_holder
 from botdeck.deck.sockets import DeckWebSocketProtocol
 from botdeck.errors import BotdeckError
 from botdeck.protocol.frames import MAX_FRAME_BYTES
@@ -33,20 +33,18 @@ class CannotServe(BotdeckError):
 
 @contextlib.contextmanager
 def only_deck_of(data_dir: Path) -> Iterator[None]:
-    """Holds deck.lock, with the pid inside; the kernel lets go of it with the process. Raises CannotServe."""
-    descriptor = os.open(data_dir / "deck.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "r+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CannotServe(
-                f"Another deck (pid {file.read().strip() or 'unknown'}) has {data_dir} open already. Stop it first, or "
-                f"give this one a data_dir of its own in {CONFIG_NAME}."
-            ) from None
-        file.truncate()
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+    """Holds deck.lock. Raises CannotServe."""
+    path = data_dir / "deck.lock"
+    lock = hold_lock(path)
+    if lock is None:
+        raise CannotServe(
+            f"Another deck (pid {lock_holder(path)}) has {data_dir} open already. Stop it first, or give this one a "
+            f"data_dir of its own in {CONFIG_NAME}."
+        )
+    try:
         yield
+    finally:
+        os.close(lock)
 
 
 class DeckServer(uvicorn.Server):

@@ -1,11 +1,11 @@
 """Where the deck is, and the runner's word to get in. Read anew at each dial, for a deck may move."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
+from botdeck.data_dir import running_deck
 from botdeck.errors import BotdeckError
 
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
@@ -51,13 +51,10 @@ def parse_url(url: str) -> SplitResult:
 
 
 def _url_of_local_deck(data_dir: Path) -> str:
-    path = data_dir / "deck.json"
-    try:
-        return str(json.loads(path.read_text("utf-8"))["url"])
-    except FileNotFoundError:
-        raise NoDeck(f"no deck runs with {data_dir}: there is no deck.json") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise NoDeck(f"{path} cannot be used: {error!r}") from None
+    deck = running_deck(data_dir)
+    if deck is None:
+        raise NoDeck(f"no deck runs with {data_dir}: its deck.json is missing or cannot be used")
+    return deck.url
 
 
 def _token(path: Path) -> str:

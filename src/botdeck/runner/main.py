@@ -17,6 +17,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
 
+from botdeck.data_dir import hold_lock, lock_holder, make_data_dir
 from botdeck.errors import BotdeckError, ConfigError, UnknownBot
 from botdeck.models import Action
 from botdeck.protocol.frames import Member
@@ -25,12 +26,11 @@ from botdeck.runner.deck_address import NoDeck, find_deck, parse_url
 from botdeck.runner.deck_link import DeckLink
 from botdeck.runner.environment import without_botdeck
 from botdeck.runner.journal import Journal
-from botdeck.runner.process import take_lock
 from botdeck.runner.run_dir import FOLDER_MODE, RunDirectory
 from botdeck.runner.spawner import Spawner
 from botdeck.runner.tail import Tail
 from botdeck.sdk.install import copy_sdk
-from botdeck.settings import CONFIG_NAME, Settings, find_config, load_settings, make_data_dir
+from botdeck.settings import CONFIG_NAME, Settings, find_config, load_settings
 
 log = logging.getLogger(__name__)
 
@@ -270,13 +270,10 @@ def _make_folder(folder: Path) -> None:
 
 
 def _take_runner_lock(path: Path, data_dir: Path) -> int:
-    lock = take_lock(path)
+    lock = hold_lock(path)
     if lock is None:
-        first = path.read_text("ascii", "replace").strip() or "unknown"
+        first = lock_holder(path)
         raise AnotherRunner(f"another runner (pid {first}) keeps the bots of {data_dir} already. End that one first.")
-    with contextlib.suppress(OSError):  # a full disk; the number is only for the message above
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     return lock
 
 

@@ -1,0 +1,68 @@
+"""The data directory: what the programs of one host leave there for each other. docs/operations.md lists the files."""
+
+import contextlib
+import fcntl
+import json
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+MODE = 0o711
+"""Bots that run as another user pass through it, and nobody lists it."""
+_FLOCK = "hhqqi"
+"""`struct flock` of 64-bit Linux: type, whence, start, length, pid."""
+
+
+def make_data_dir(data_dir: Path) -> None:
+    """One that exists keeps the mode its owner gave it. Raises OSError."""
+    if not data_dir.is_dir():
+        data_dir.mkdir(parents=True)
+        data_dir.chmod(MODE)  # whatever the umask says
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningDeck:
+    """What a deck writes into `deck.json` for as long as it listens."""
+
+    url: str
+    pid: int
+
+
+def running_deck(data_dir: Path) -> RunningDeck | None:
+    """The deck that listens for this data directory, or None. One that was killed may have left its word behind."""
+    try:
+        said = json.loads((data_dir / "deck.json").read_text())
+        return RunningDeck(url=str(said["url"]), pid=int(said["pid"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def hold_lock(path: Path) -> int | None:
+    """A file descriptor that holds the lock for as long as this process has it open; None: another process does.
+
+    A lock of the POSIX kind, for children do not inherit it and the kernel knows who holds it. The pid is written
+    into the file too, for people. Raises OSError when the file cannot be made.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        os.close(fd)
+        return None
+    with contextlib.suppress(OSError):  # a full disk
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    return fd
+
+
+def lock_holder(path: Path) -> int | None:
+    """Pid of the process that holds the lock, as the kernel has it; None when nobody does. Not for the holder itself:
+    closing the file here would let its lock go."""
+    try:
+        with path.open("rb") as file:
+            answer = fcntl.fcntl(file, fcntl.F_GETLK, struct.pack(_FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0))
+    except OSError:
+        return None
+    kind, _, _, _, pid = struct.unpack(_FLOCK, answer)
+    return pid if kind == fcntl.F_WRLCK else None
