@@ -163,3 +163,16 @@ def test_a_start_that_fails_at_once_is_told_with_its_reason(place: Place) -> Non
     assert "bare is failed" in refused.stderr
     assert "missing.env" in refused.stderr
     assert json.loads(place.say("ps", "--json").stdout)[0]["state"] == "failed"
+
+
+def test_who_broke_the_configuration_can_still_see_and_stop_bots(place: Place) -> None:
+    place.say("up", "-d")
+    (place.folder / "botdeck.toml").write_text(CONFIG + "[bots.new\n")
+
+    shown = place.say("ps", "--json")
+    ended = place.say("down")
+
+    assert "botdeck.toml:7: this is not TOML" in shown.stderr
+    assert json.loads(shown.stdout)[0]["state"] == "running"
+    assert "Botdeck is down." in ended.stdout
+    assert up_pid(place.data_dir) is None

@@ -196,21 +196,22 @@ def _settings(config: Path | None) -> Settings:
     try:
         return load_settings(config or find_config(Path.cwd()))
     except ConfigError as error:
-        err.print(Text(f"botdeck: {error}"), soft_wrap=True)
-        raise typer.Exit(2) from None
+        _fail(error, code=2)
 
 
 def _data_dir(config: Path | None) -> Path:
     """Of a configuration that may be broken: that is said, and keeps nobody from seeing and stopping bots."""
     try:
         path = config or find_config(Path.cwd())
-        load_settings(path)
     except ConfigError as error:
-        err.print(Text(f"botdeck: {error}"), soft_wrap=True)
-        if config is None or not config.is_file():
-            raise typer.Exit(2) from None
-        path = config
-    return data_dir_of(path)
+        _fail(error, code=2)
+    try:
+        return load_settings(path).data_dir
+    except ConfigError as error:
+        if not path.is_file():
+            _fail(error, code=2)
+        _complain(error)
+        return data_dir_of(path)
 
 
 def _client(config: Path | None) -> DeckClient:
@@ -221,9 +222,13 @@ def _client(config: Path | None) -> DeckClient:
         _fail(error)
 
 
-def _fail(error: BotdeckError) -> NoReturn:
+def _fail(error: BotdeckError, *, code: int = 1) -> NoReturn:
+    _complain(error)
+    raise typer.Exit(code)
+
+
+def _complain(error: BotdeckError) -> None:
     err.print(Text(f"botdeck: {error}"), soft_wrap=True)
-    raise typer.Exit(1)
 
 
 def _become(module: str, config: Path | None) -> None:
