@@ -176,3 +176,21 @@ def test_who_broke_the_configuration_can_still_see_and_stop_bots(place: Place) -
     assert json.loads(shown.stdout)[0]["state"] == "running"
     assert "Botdeck is down." in ended.stdout
     assert up_pid(place.data_dir) is None
+
+
+def test_a_fault_of_up_itself_stops_no_bot(place: Place) -> None:
+    place.say("up", "-d")
+    before = place.pid()
+    place.say("down", "--keep-bots")
+    faulty = (
+        "from pathlib import Path; from botdeck.cli.stack import Stack; from botdeck.settings import load_settings\n"
+        "with Stack(load_settings(Path('botdeck.toml'))) as stack: stack.run(lambda url: 1 / 0)"
+    )
+
+    failed = subprocess.run(
+        [sys.executable, "-c", faulty], cwd=place.folder, capture_output=True, text=True, check=False, timeout=60
+    )
+    place.say("up", "-d")
+
+    assert "ZeroDivisionError" in failed.stderr
+    assert place.pid() == before

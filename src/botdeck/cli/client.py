@@ -78,13 +78,6 @@ class DeckClient:
         except (OSError, ConnectionClosed, InvalidHandshake):
             return
 
-    def healthy(self) -> bool:
-        try:
-            self._call("GET", "health")
-        except BotdeckError:
-            return False
-        return True
-
     def setup_needed(self) -> bool:
         return bool(self._call("GET", "api/setup")["needed"])
 

@@ -66,7 +66,7 @@ class Program:
         """Start it again when it is gone and the time has come. Raises StackFailed when it never worked."""
         if self.process is None:
             if now >= self.due_at:
-                self.start(now)
+                self._try_to_start(now)
             return
         code = self.process.poll()
         if code is None:
@@ -75,8 +75,17 @@ class Program:
             raise StackFailed(self.name, code)
         if now - self.started_at >= STEADY_AFTER_S:
             self.failures = 0
+        self._put_off(now, f"ended (exit code {code})")
+
+    def _try_to_start(self, now: float) -> None:
+        try:
+            self.start(now)
+        except OSError as error:  # no memory or no process to be had just now: no reason to end the other program
+            self._put_off(now, f"cannot be started ({error.strerror})")
+
+    def _put_off(self, now: float, why: str) -> None:
         delay = RETRY_S[min(self.failures, len(RETRY_S) - 1)]
-        print(f"botdeck: the {self.name} ended (exit code {code}); starting it again in {delay:g} s", file=sys.stderr)
+        print(f"botdeck: the {self.name} {why}; starting it again in {delay:g} s", file=sys.stderr)
         self.process, self.due_at, self.failures = None, now + delay, self.failures + 1
 
     def signal(self, number: signal.Signals) -> None:
@@ -150,7 +159,8 @@ class Stack:
             self.runner.signal(signal.SIGTERM)
 
     def _end(self) -> None:
-        if self._stop_signal is signal.SIGUSR1:
+        # Without a signal it is `up` itself that failed, which is no operator's will: the bots go on.
+        if self._stop_signal in (None, signal.SIGUSR1):
             self.runner.signal(signal.SIGTERM)
         else:
             if self.runner.process is not None and self.runner.worked:

@@ -14,17 +14,12 @@ from botdeck.protocol.codec import parse_time
 SCHEMA_VERSION = 1
 MAX_LINE_BYTES = 1 << 16
 
-# The events that the deck counts; any other name is stored as it is.
-BOT_STARTED = "bot.started"
+# The events that the deck treats in a way of their own; any other name is stored as it is.
 MESSAGE_RECEIVED = "message.received"
 MESSAGE_SENT = "message.sent"
 COMMAND_STARTED = "command.started"
 COMMAND_FINISHED = "command.finished"
-COMMAND_UNKNOWN = "command.unknown"
-USER_SEEN = "user.seen"
-ERROR = "error"
 LOG = "log"
-TELEMETRY_DROPPED = "telemetry.dropped"
 TELEMETRY_DAMAGED = "telemetry.damaged"
 """Written by the deck in place of a line that cannot be parsed; `line` holds its beginning."""
 
