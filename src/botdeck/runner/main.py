@@ -58,7 +58,7 @@ class Runner:
         self._helpers: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
         self._stop: signal.Signals | None = None
-        self._adding: asyncio.Task[None] | None = None
+        self._adding: set[asyncio.Task[None]] = set()
         data_dir = settings.data_dir
         own = data_dir / "runner"
         make_data_dir(data_dir)
@@ -112,7 +112,7 @@ class Runner:
             self._help("the link to the deck", self._link.run())
             await self._until_stopped()
         finally:
-            await _cancel([*self._helpers, *self._tasks.values()])
+            await _cancel([*self._helpers, *self._adding, *self._tasks.values()])
             self._tools.spawner.close()
             self._write_again()
             for bot in self._bots.values():
@@ -206,10 +206,14 @@ class Runner:
         configured = {bot.name: bot for bot in settings.bots}
         for name, bot in self._bots.items():
             bot.configure(configured.get(name))
-        self._adding = asyncio.create_task(self._add([name for name in configured if name not in self._bots]))
+        adding = asyncio.create_task(self._add(list(configured)))
+        self._adding.add(adding)
+        adding.add_done_callback(self._adding.discard)
 
     async def _add(self, names: list[str]) -> None:
         for name in names:
+            if name in self._bots:  # also when another reading of the configuration added it meanwhile
+                continue
             bot = self._bots[name] = BotRunner(name, self._settings.bot(name), self._tools)
             await self._begin_bot(bot)
         self._link.report_fleet()
