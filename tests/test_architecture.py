@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "": {"sdk", "integrations"},
 }
 """What each part may import of the others; "" is `botdeck/__init__.py`."""
-STANDARD_LIBRARY_ONLY = CENTRE | {"sdk", ""}
+STANDARD_LIBRARY_ONLY = CENTRE - {"settings"} | {"sdk", ""}
 
 
 def part_of(path: Path) -> str:

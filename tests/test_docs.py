@@ -18,7 +18,7 @@ def test_every_setting_is_in_the_settings_page_and_no_other() -> None:
 
     keys = [set(re.findall(r"^\| `(\w+)` \|", section, flags=re.M)) for section in sections]
 
-    assert keys == [{"data_dir"}, set(settings._DECK_KEYS), set(settings._BOT_KEYS)]
+    assert keys == [{"data_dir"}, set(settings._DECK_KEYS), set(settings._RUNNER_KEYS), set(settings._BOT_KEYS)]
 
 
 def test_the_example_in_the_settings_page_can_be_loaded(tmp_path: Path) -> None:

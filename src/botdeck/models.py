@@ -5,7 +5,7 @@ are generated from them), and the runner sends them in frames. Times are aware d
 unit in the name. The strings under the fields become the descriptions in the OpenAPI document.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Literal
@@ -16,14 +16,21 @@ __all__ = [
     "Bot",
     "BotList",
     "BotStatus",
+    "Cause",
     "DashboardStats",
     "Event",
+    "HostLoad",
+    "LastCommand",
     "LogLine",
     "LogPage",
+    "MemoryPoint",
     "Operator",
+    "PostMortem",
     "Restart",
     "Role",
     "Run",
+    "RunnerStatus",
+    "Sample",
     "State",
     "Wanted",
 ]
@@ -70,6 +77,35 @@ class Restart(StrEnum):
     NEVER = "never"
 
 
+class Cause(StrEnum):
+    """What kind of end a run had; `Run.reason` says it in words."""
+
+    EXIT = "exit"
+    """The process ended by itself; `exit_code` says how."""
+    SIGNAL = "signal"
+    """A signal that Botdeck did not send."""
+    OOM = "oom"
+    """The kernel killed it because memory was short."""
+    OPERATOR = "operator"
+    """Somebody's stop, restart or kill; `operator` says whose."""
+    SCHEDULE = "schedule"
+    """Its `restart_at`."""
+    UNHEALTHY = "unhealthy"
+    """It was alive but deaf, or not ready in time."""
+    MEMORY = "memory"
+    """It grew above its `memory_max_mb`."""
+    CONFIGURATION = "configuration"
+    """It was taken out of botdeck.toml, or its definition there changed."""
+    RUNNER = "runner"
+    """Its runner was told to end and to take its bots with it."""
+    CANNOT_START = "cannot_start"
+    """No process came to be."""
+    HOST = "host"
+    """The host went down with it."""
+    UNSEEN = "unseen"
+    """Nobody saw how it ended."""
+
+
 class Role(StrEnum):
     """What an operator may do."""
 
@@ -89,6 +125,64 @@ class Bot:
     stop_timeout_s: float = 10.0
     description: str = ""
     """A sentence from the configuration, shown beside the name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What one bot uses of its host, it and everything it started taken together."""
+
+    __pydantic_config__: ClassVar = _DESCRIBED
+
+    bot: str
+    run: str
+    cpu_percent: float
+    """Of one core, since the sample before; a bot with four busy threads may use 400."""
+    memory_bytes: int
+    """Resident; pages that its processes share count for each of them."""
+    threads: int
+    open_files: int
+    """Of the main process."""
+    children: int
+    """Processes beside the main one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostLoad:
+    """How busy a runner's host is."""
+
+    __pydantic_config__: ClassVar = _DESCRIBED
+
+    cpus: int
+    cpu_percent: float | None
+    """Of all cores together, since the sample before; null in the first."""
+    load_1m: float
+    memory_total_bytes: int
+    memory_available_bytes: int
+    disk_total_bytes: int
+    """Of the file system that holds the runner's data."""
+    disk_free_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerStatus:
+    """One runner and its host."""
+
+    __pydantic_config__: ClassVar = _DESCRIBED
+
+    name: str
+    host: str
+    connected: bool
+    since: datetime
+    """When the link came or went."""
+    version: str
+    """Of the Botdeck that it runs."""
+    bots: int
+    load: HostLoad | None = None
+    """As last told; null before the first time."""
+    troubles: list[str] = field(default_factory=list)
+    """What is wrong on its host, a sentence each: a full disk, a folder it may not write."""
+    joined: bool = False
+    """It joined with a one-time token, and its access can be taken away; the deck's own runner cannot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +207,64 @@ class BotStatus:
     """Seconds since the kernel started the process; null when no process lives."""
     restarts: int = 0
     """Restarts after a crash since an operator last started the bot."""
+    crash_loop: bool = False
+    """It crashed again and again within minutes, and is tried slowly until a run lasts."""
+    crashes_total: int = 0
+    """Ends of runs that nobody asked for, ever."""
+    operator_restarts: int = 0
+    """Restarts that an operator asked for, ever."""
+    starts_24h: int = 0
+    """Starts of any kind in the last 24 hours, for platforms that punish those who connect too often."""
+    start_budget: int | None = None
+    """How many of them are allowed before it is left failed; null when there is no limit."""
+    next_restart_at: datetime | None = None
+    """When its `restart_at` comes next; null without one."""
+    sample: Sample | None = None
+    """What it uses, at most a few seconds old; null when no process lives."""
     retry_in_s: float | None = None
     """Seconds until the next start, while the state is backoff."""
     runner: str = ""
     """Name of the runner that keeps this bot."""
     description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastCommand:
+    """A chat user's command that was given shortly before the end of a run."""
+
+    __pydantic_config__: ClassVar = _DESCRIBED
+
+    name: str
+    user: str | None
+    started_at: datetime
+    duration_ms: float | None
+    """Null when it had not finished."""
+    outcome: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryPoint:
+    __pydantic_config__: ClassVar = _DESCRIBED
+
+    at_s: float
+    """Seconds after the process started."""
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostMortem:
+    """What a run left for those who ask why it ended, frozen at its end."""
+
+    __pydantic_config__: ClassVar = _DESCRIBED
+
+    last_output: list[str] = field(default_factory=list)
+    """The last 200 lines it printed, oldest first, each cut to 1,000 characters."""
+    last_log: list[str] = field(default_factory=list)
+    """The last 200 lines that came through the logging handler."""
+    last_commands: list[LastCommand] = field(default_factory=list)
+    """The last 20, oldest first."""
+    memory: list[MemoryPoint] = field(default_factory=list)
+    """Over the whole run, at most some hundred points."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +284,18 @@ class Run:
     """Name of the signal that ended it, such as SIGKILL."""
     reason: str = ""
     """Why it ended, in words."""
+    cause: Cause | None = None
+    """Null while it runs."""
+    operator: str = ""
+    """Who asked for the end, if somebody did."""
+    stop_timed_out: bool = False
+    """It did not end within its `stop_timeout_s`, and was killed."""
+    cpu_s: float | None = None
+    """Processor seconds it used, its reaped children included; null when nobody saw the end."""
+    peak_memory_bytes: int | None = None
+    """Largest resident size of one of its processes, by the kernel."""
+    post_mortem: PostMortem | None = None
+    """Only in the answer for a single run, once that is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,8 +321,9 @@ class LogLine:
     run: str
     time: datetime
     """For output, when the runner saw it; for a log event, the time the bot gave."""
-    stream: Literal["out", "log"]
-    """`out` is the process's output, `log` came through the logging handler."""
+    stream: Literal["out", "log", "note"]
+    """`out` is the process's output, `log` came through the logging handler, `note` is Botdeck's own word at this
+    place: that something was dropped or lost here."""
     level: Literal["debug", "info", "warning", "error", "critical"] | None
     """As stated by the bot or recognised in the line; null when the line shows none."""
     text: str
@@ -197,6 +357,8 @@ class DashboardStats:
     """Messages the bot sent in the same day."""
     active_commands: int
     """Commands started and not finished, of a live run, younger than 15 minutes."""
+    dropped_bytes: int
+    """Output and events that were never stored, ever: above the bot's limits, or for lack of disk."""
     day: str
     """The calendar day that "today" means, such as 2026-11-22."""
     time_zone: str

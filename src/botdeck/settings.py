@@ -8,8 +8,12 @@ import tomllib
 import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+from cronsim import CronSim, CronSimError
 
 from botdeck.errors import ConfigError
 from botdeck.models import Restart
@@ -26,12 +30,31 @@ _BOT_KEYS = (
     "env_file",
     "user",
     "restart",
+    "stop_signal",
     "stop_timeout_s",
     "autostart",
     "instrument",
+    "ready",
+    "ready_after_s",
+    "ready_timeout_s",
+    "restart_at",
+    "restart_unhealthy",
+    "start_budget",
+    "max_crashes",
+    "memory_max_mb",
+    "heartbeat_timeout_s",
+    "gateway_timeout_s",
+    "output_timeout_s",
+    "probe",
+    "probe_interval_s",
+    "probe_failures",
+    "output_backlog_mb",
+    "output_rate_mb_s",
 )
+_RUNNER_KEYS = ("backlog_mb", "disk_floor_mb")
 _DECK_KEYS = ("host", "port", "time_zone", "base_path", "public_url", "default_bot", "stats_interval_s")
-_TOP_KEYS = ("data_dir", "deck", "bots")
+_TOP_KEYS = ("data_dir", "deck", "runner", "bots")
+_STOP_SIGNALS = ("TERM", "INT", "HUP", "QUIT", "USR1", "USR2")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +69,32 @@ class BotSettings:
     env_file: Path | None = None
     user: str | None = None
     restart: Restart = Restart.ALWAYS
+    stop_signal: str = "TERM"
     stop_timeout_s: float = 10.0
     autostart: bool = True
     instrument: bool = True
+    ready: str = "time"
+    """`time`, `sdk`, or `output:` and a regular expression."""
+    ready_after_s: float = 1.0
+    ready_timeout_s: float = 60.0
+    restart_at: str | None = None
+    """Five cron fields, in the deck's time zone."""
+    restart_unhealthy: bool = True
+    start_budget: int = 500
+    """Starts in 24 hours; 0: no limit."""
+    max_crashes: int = 0
+    """In a row; 0: no limit."""
+    memory_max_mb: float = 0.0
+    """0: no limit, as with the others that follow."""
+    heartbeat_timeout_s: float = 60.0
+    gateway_timeout_s: float = 120.0
+    output_timeout_s: float = 0.0
+    probe: str | None = None
+    """`tcp://HOST:PORT` or an http(s) address."""
+    probe_interval_s: float = 30.0
+    probe_failures: int = 3
+    output_backlog_mb: float = 256.0
+    output_rate_mb_s: float = 4.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +110,19 @@ class DeckSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunnerSettings:
+    """What all bots of a host may take up together."""
+
+    backlog_mb: float = 2048.0
+    disk_floor_mb: float = 256.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     path: Path
     data_dir: Path
     deck: DeckSettings
+    runner: RunnerSettings
     bots: tuple[BotSettings, ...]
 
     def bot(self, name: str) -> BotSettings | None:
@@ -153,6 +208,7 @@ class _Reader:
             path=self.path,
             data_dir=data_dir,
             deck=deck,
+            runner=self._runner(self._table(document, "runner", ())),
             bots=tuple(self._bot(name, bots) for name in bots),
         )
 
@@ -181,6 +237,14 @@ class _Reader:
             public_url=self._public_url(table, where),
             default_bot=default_bot,
             stats_interval_s=self._number(table, "stats_interval_s", where, DeckSettings.stats_interval_s, least=0.1),
+        )
+
+    def _runner(self, table: dict[str, Any]) -> RunnerSettings:
+        where = ("runner",)
+        self._only(table, _RUNNER_KEYS, where)
+        return RunnerSettings(
+            backlog_mb=self._number(table, "backlog_mb", where, RunnerSettings.backlog_mb, least=1),
+            disk_floor_mb=self._number(table, "disk_floor_mb", where, RunnerSettings.disk_floor_mb, least=0),
         )
 
     def _public_url(self, table: dict[str, Any], where: tuple[str, ...]) -> str | None:
@@ -214,10 +278,81 @@ class _Reader:
             env_file=None if env_file is None else self.path.parent / self._expanded(env_file, (*where, "env_file")),
             user=self._text(table, "user", where, None),
             restart=Restart(restart),
+            stop_signal=self._stop_signal(table, where),
             stop_timeout_s=self._number(table, "stop_timeout_s", where, BotSettings.stop_timeout_s, least=0),
             autostart=self._flag(table, "autostart", where, default=True),
             instrument=self._flag(table, "instrument", where, default=True),
+            ready=self._ready(table, where),
+            ready_after_s=self._number(table, "ready_after_s", where, BotSettings.ready_after_s, least=0),
+            ready_timeout_s=self._number(table, "ready_timeout_s", where, BotSettings.ready_timeout_s, least=1),
+            restart_at=self._restart_at(table, where),
+            restart_unhealthy=self._flag(table, "restart_unhealthy", where, default=True),
+            start_budget=self._whole(table, "start_budget", where, BotSettings.start_budget),
+            max_crashes=self._whole(table, "max_crashes", where, BotSettings.max_crashes),
+            memory_max_mb=self._number(table, "memory_max_mb", where, BotSettings.memory_max_mb, least=0),
+            heartbeat_timeout_s=self._patience(table, "heartbeat_timeout_s", where, BotSettings.heartbeat_timeout_s),
+            gateway_timeout_s=self._patience(table, "gateway_timeout_s", where, BotSettings.gateway_timeout_s),
+            output_timeout_s=self._patience(table, "output_timeout_s", where, BotSettings.output_timeout_s),
+            probe=self._probe(table, where),
+            probe_interval_s=self._number(table, "probe_interval_s", where, BotSettings.probe_interval_s, least=1),
+            probe_failures=self._whole(table, "probe_failures", where, BotSettings.probe_failures, least=1),
+            output_backlog_mb=self._number(table, "output_backlog_mb", where, BotSettings.output_backlog_mb, least=1),
+            output_rate_mb_s=self._number(table, "output_rate_mb_s", where, BotSettings.output_rate_mb_s, least=0),
         )
+
+    def _stop_signal(self, table: dict[str, Any], where: tuple[str, ...]) -> str:
+        name = str(self._text(table, "stop_signal", where, BotSettings.stop_signal)).removeprefix("SIG")
+        if name not in _STOP_SIGNALS:
+            known = ", ".join(_STOP_SIGNALS)
+            self._fail((*where, "stop_signal"), f"stop_signal should be one of {known}, not {name!r}")
+        return name
+
+    def _ready(self, table: dict[str, Any], where: tuple[str, ...]) -> str:
+        ready = str(self._text(table, "ready", where, BotSettings.ready))
+        kind, colon, pattern = ready.partition(":")
+        if ready not in ("time", "sdk") and not (kind == "output" and colon and pattern):
+            self._fail((*where, "ready"), f'ready should be "time", "sdk" or "output:PATTERN", not {ready!r}')
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            self._fail((*where, "ready"), f"{pattern!r} is no regular expression: {error}")
+        return ready
+
+    def _restart_at(self, table: dict[str, Any], where: tuple[str, ...]) -> str | None:
+        text = self._text(table, "restart_at", where, None)
+        if text is None:
+            return None
+        try:
+            CronSim(text, datetime(2026, 1, 1))  # noqa: DTZ001 - only to see whether it can be read
+        except CronSimError as error:
+            self._fail((*where, "restart_at"), f'{text!r} should be five cron fields, like "0 4 * * *": {error}')
+        return str(text)
+
+    def _probe(self, table: dict[str, Any], where: tuple[str, ...]) -> str | None:
+        probe = self._text(table, "probe", where, None)
+        if probe is None:
+            return None
+        try:
+            url = urlsplit(probe)
+            fits = bool(url.hostname) and (url.scheme in ("http", "https") or (url.scheme == "tcp" and url.port))
+        except ValueError:
+            fits = False
+        if not fits:
+            shapes = '"tcp://127.0.0.1:8080" or "http://127.0.0.1:8080/healthz"'
+            self._fail((*where, "probe"), f"probe should look like {shapes}, not {probe!r}")
+        return str(probe)
+
+    def _patience(self, table: dict[str, Any], key: str, where: tuple[str, ...], default: float) -> float:
+        value = self._number(table, key, where, default, least=0)
+        if 0 < value < 1:
+            self._fail((*where, key), f"{key} should be at least 1, or 0 for never, not {value:g}")
+        return value
+
+    def _whole(self, table: dict[str, Any], key: str, where: tuple[str, ...], default: int, *, least: int = 0) -> int:
+        value = self._number(table, key, where, default, least=least)
+        if value != int(value):
+            self._fail((*where, key), f"{key} should be a whole number, not {value:g}")
+        return int(value)
 
     def _command(self, table: dict[str, Any], where: tuple[str, ...]) -> tuple[str, ...]:
         command = table.get("command")

@@ -41,6 +41,7 @@ def a_snapshot() -> Envelope:
         operator=ANN,
         fleet=BotList(default_bot=None, bots=[]),
         stats=None,
+        runners=[],
     )
     return ENVELOPES.snapshot(data, NOW)
 

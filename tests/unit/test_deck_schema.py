@@ -31,6 +31,8 @@ def test_the_document_holds_the_messages_of_the_live_channel(document: dict[str,
         "bot_status",
         "bot_list",
         "log",
+        "samples",
+        "runners",
         "heartbeat",
     }
     assert all({"type", "timestamp", "data", "epoch", "seq"} <= set(schemas[kind]["required"]) for kind in kinds)

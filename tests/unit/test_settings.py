@@ -77,7 +77,7 @@ def test_bots_keep_the_order_of_the_file(tmp_path: Path) -> None:
 BROKEN = [
     ("[bots.b\n", 1, "this is not TOML"),
     ('[bots.b]\ncommand = "true"\n\ncolour = "red"\n', 4, "there is no setting 'colour' here; expected one of command"),
-    ('[bot.b]\ncommand = "true"\n', 1, "there is no setting 'bot' here; expected one of data_dir, deck, bots"),
+    ('[bot.b]\ncommand = "true"\n', 1, "there is no setting 'bot' here; expected one of data_dir, deck, runner, bots"),
     ("[bots.b]\ncwd = '.'\n", 1, "command is needed"),
     ("[bots.b]\ncommand = 7\n", 2, "command is needed"),
     ("[bots.b]\ncommand = []\n", 2, "command is needed"),

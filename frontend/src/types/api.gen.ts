@@ -398,10 +398,33 @@ export interface components {
             /** Bot */
             bot: string;
             /**
+             * Crash Loop
+             * @description It crashed again and again within minutes, and is tried slowly until a run lasts.
+             * @default false
+             */
+            crash_loop: boolean;
+            /**
+             * Crashes Total
+             * @description Ends of runs that nobody asked for, ever.
+             * @default 0
+             */
+            crashes_total: number;
+            /**
              * Description
              * @default
              */
             description: string;
+            /**
+             * Next Restart At
+             * @description When its `restart_at` comes next; null without one.
+             */
+            next_restart_at: string | null;
+            /**
+             * Operator Restarts
+             * @description Restarts that an operator asked for, ever.
+             * @default 0
+             */
+            operator_restarts: number;
             /** Pid */
             pid: number | null;
             /**
@@ -432,6 +455,8 @@ export interface components {
              * @default
              */
             runner: string;
+            /** @description What it uses, at most a few seconds old; null when no process lives. */
+            sample: components["schemas"]["Sample"] | null;
             /**
              * Since
              * Format: date-time
@@ -439,10 +464,21 @@ export interface components {
              */
             since: string;
             /**
+             * Start Budget
+             * @description How many of them are allowed before it is left failed; null when there is no limit.
+             */
+            start_budget: number | null;
+            /**
              * Started At
              * @description When the process started, by the kernel; null when no process lives.
              */
             started_at: string | null;
+            /**
+             * Starts 24H
+             * @description Starts of any kind in the last 24 hours, for platforms that punish those who connect too often.
+             * @default 0
+             */
+            starts_24h: number;
             state: components["schemas"]["State"];
             /**
              * Uptime S
@@ -473,6 +509,12 @@ export interface components {
              */
             type: "bot_status";
         };
+        /**
+         * Cause
+         * @description What kind of end a run had; `Run.reason` says it in words.
+         * @enum {string}
+         */
+        Cause: "exit" | "signal" | "oom" | "operator" | "schedule" | "unhealthy" | "memory" | "configuration" | "runner" | "cannot_start" | "host" | "unseen";
         /**
          * Subscribe
          * @description A browser asks for the figures and lines of one bot (null: the default bot). It replaces what it had before.
@@ -512,6 +554,11 @@ export interface components {
              * @description The calendar day that "today" means, such as 2026-11-22.
              */
             day: string;
+            /**
+             * Dropped Bytes
+             * @description Output and events that were never stored, ever: above the bot's limits, or for lack of disk.
+             */
+            dropped_bytes: number;
             /**
              * Messages Sent Today
              * @description Messages the bot sent in the same day.
@@ -603,6 +650,54 @@ export interface components {
             type: "heartbeat";
         };
         /**
+         * HostLoad
+         * @description How busy a runner's host is.
+         */
+        HostLoad: {
+            /**
+             * Cpu Percent
+             * @description Of all cores together, since the sample before; null in the first.
+             */
+            cpu_percent: number | null;
+            /** Cpus */
+            cpus: number;
+            /** Disk Free Bytes */
+            disk_free_bytes: number;
+            /**
+             * Disk Total Bytes
+             * @description Of the file system that holds the runner's data.
+             */
+            disk_total_bytes: number;
+            /** Load 1M */
+            load_1m: number;
+            /** Memory Available Bytes */
+            memory_available_bytes: number;
+            /** Memory Total Bytes */
+            memory_total_bytes: number;
+        };
+        /**
+         * LastCommand
+         * @description A chat user's command that was given shortly before the end of a run.
+         */
+        LastCommand: {
+            /**
+             * Duration Ms
+             * @description Null when it had not finished.
+             */
+            duration_ms: number | null;
+            /** Name */
+            name: string;
+            /** Outcome */
+            outcome: string | null;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** User */
+            user: string | null;
+        };
+        /**
          * LogBatch
          * @description New lines of the subscribed bot, oldest first.
          */
@@ -638,10 +733,11 @@ export interface components {
             run: string;
             /**
              * Stream
-             * @description `out` is the process's output, `log` came through the logging handler.
+             * @description `out` is the process's output, `log` came through the logging handler, `note` is Botdeck's own word at this
+             *     place: that something was dropped or lost here.
              * @enum {string}
              */
-            stream: "out" | "log";
+            stream: "out" | "log" | "note";
             /** Text */
             text: string;
             /**
@@ -683,6 +779,16 @@ export interface components {
              */
             more: boolean;
         };
+        /** MemoryPoint */
+        MemoryPoint: {
+            /**
+             * At S
+             * @description Seconds after the process started.
+             */
+            at_s: number;
+            /** Bytes */
+            bytes: number;
+        };
         /**
          * Operator
          * @description A person signed in.
@@ -693,6 +799,32 @@ export interface components {
             role: components["schemas"]["Role"];
             /** User Id */
             user_id: string;
+        };
+        /**
+         * PostMortem
+         * @description What a run left for those who ask why it ended, frozen at its end.
+         */
+        PostMortem: {
+            /**
+             * Last Commands
+             * @description The last 20, oldest first.
+             */
+            last_commands: components["schemas"]["LastCommand"][];
+            /**
+             * Last Log
+             * @description The last 200 lines that came through the logging handler.
+             */
+            last_log: string[];
+            /**
+             * Last Output
+             * @description The last 200 lines it printed, oldest first, each cut to 1,000 characters.
+             */
+            last_output: string[];
+            /**
+             * Memory
+             * @description Over the whole run, at most some hundred points.
+             */
+            memory: components["schemas"]["MemoryPoint"][];
         };
         /**
          * Problem
@@ -723,6 +855,13 @@ export interface components {
         Run: {
             /** Bot */
             bot: string;
+            /** @description Null while it runs. */
+            cause: components["schemas"]["Cause"] | null;
+            /**
+             * Cpu S
+             * @description Processor seconds it used, its reaped children included; null when nobody saw the end.
+             */
+            cpu_s: number | null;
             /** Ended At */
             ended_at: string | null;
             /**
@@ -732,8 +871,21 @@ export interface components {
             exit_code: number | null;
             /** Id */
             id: string;
+            /**
+             * Operator
+             * @description Who asked for the end, if somebody did.
+             * @default
+             */
+            operator: string;
+            /**
+             * Peak Memory Bytes
+             * @description Largest resident size of one of its processes, by the kernel.
+             */
+            peak_memory_bytes: number | null;
             /** Pid */
             pid: number | null;
+            /** @description Only in the answer for a single run, once that is over. */
+            post_mortem: components["schemas"]["PostMortem"] | null;
             /**
              * Reason
              * @description Why it ended, in words.
@@ -750,8 +902,149 @@ export interface components {
              * Format: date-time
              */
             started_at: string;
+            /**
+             * Stop Timed Out
+             * @description It did not end within its `stop_timeout_s`, and was killed.
+             * @default false
+             */
+            stop_timed_out: boolean;
         };
-        ServerMessage: components["schemas"]["SnapshotMessage"] | components["schemas"]["DashboardStatsMessage"] | components["schemas"]["BotStatusMessage"] | components["schemas"]["BotListMessage"] | components["schemas"]["LogMessage"] | components["schemas"]["HeartbeatMessage"];
+        /** RunnerList */
+        RunnerList: {
+            /**
+             * Runners
+             * @description All that the deck knows, by name.
+             */
+            runners: components["schemas"]["RunnerStatus"][];
+        };
+        /**
+         * RunnersMessage
+         * @description A runner came or went, its host's load is another, or something is wrong there.
+         */
+        RunnersMessage: {
+            data: components["schemas"]["RunnerList"];
+            /** Epoch */
+            epoch: string;
+            /** Seq */
+            seq: number;
+            /**
+             * Timestamp
+             * Format: date-time
+             */
+            timestamp: string;
+            /**
+             * Type
+             * @default runners
+             * @constant
+             */
+            type: "runners";
+        };
+        /**
+         * RunnerStatus
+         * @description One runner and its host.
+         */
+        RunnerStatus: {
+            /** Bots */
+            bots: number;
+            /** Connected */
+            connected: boolean;
+            /** Host */
+            host: string;
+            /**
+             * Joined
+             * @description It joined with a one-time token, and its access can be taken away; the deck's own runner cannot.
+             * @default false
+             */
+            joined: boolean;
+            /**
+             * @description As last told; null before the first time.
+             * @default null
+             */
+            load: components["schemas"]["HostLoad"] | null;
+            /** Name */
+            name: string;
+            /**
+             * Since
+             * Format: date-time
+             * @description When the link came or went.
+             */
+            since: string;
+            /**
+             * Troubles
+             * @description What is wrong on its host, a sentence each: a full disk, a folder it may not write.
+             */
+            troubles: string[];
+            /**
+             * Version
+             * @description Of the Botdeck that it runs.
+             */
+            version: string;
+        };
+        /**
+         * Sample
+         * @description What one bot uses of its host, it and everything it started taken together.
+         */
+        Sample: {
+            /** Bot */
+            bot: string;
+            /**
+             * Children
+             * @description Processes beside the main one.
+             */
+            children: number;
+            /**
+             * Cpu Percent
+             * @description Of one core, since the sample before; a bot with four busy threads may use 400.
+             */
+            cpu_percent: number;
+            /**
+             * Memory Bytes
+             * @description Resident; pages that its processes share count for each of them.
+             */
+            memory_bytes: number;
+            /**
+             * Open Files
+             * @description Of the main process.
+             */
+            open_files: number;
+            /** Run */
+            run: string;
+            /** Threads */
+            threads: number;
+        };
+        /**
+         * SampleList
+         * @description What the living bots of one runner use; those of its bots that are not named have no process.
+         */
+        SampleList: {
+            /** Runner */
+            runner: string;
+            /** Samples */
+            samples: components["schemas"]["Sample"][];
+        };
+        /**
+         * SamplesMessage
+         * @description Every few seconds.
+         */
+        SamplesMessage: {
+            data: components["schemas"]["SampleList"];
+            /** Epoch */
+            epoch: string;
+            /** Seq */
+            seq: number;
+            /**
+             * Timestamp
+             * Format: date-time
+             */
+            timestamp: string;
+            /**
+             * Type
+             * @default samples
+             * @constant
+             */
+            type: "samples";
+        };
+        ServerMessage: components["schemas"]["SnapshotMessage"] | components["schemas"]["DashboardStatsMessage"] | components["schemas"]["BotStatusMessage"] | components["schemas"]["BotListMessage"] | components["schemas"]["LogMessage"] | components["schemas"]["SamplesMessage"] | components["schemas"]["RunnersMessage"] | components["schemas"]["HeartbeatMessage"];
         /** SetupForm */
         SetupForm: {
             /** Code */
@@ -780,6 +1073,11 @@ export interface components {
         Snapshot: {
             fleet: components["schemas"]["BotList"];
             operator: components["schemas"]["Operator"];
+            /**
+             * Runners
+             * @description All that the deck knows, by name.
+             */
+            runners: components["schemas"]["RunnerStatus"][];
             /** Server Version */
             server_version: string;
             /** @description Of the subscribed bot, `recent_logs` included; null when there is no such bot. */
@@ -836,19 +1134,30 @@ export type BotList = components['schemas']['BotList'];
 export type BotListMessage = components['schemas']['BotListMessage'];
 export type BotStatus = components['schemas']['BotStatus'];
 export type BotStatusMessage = components['schemas']['BotStatusMessage'];
+export type Cause = components['schemas']['Cause'];
 export type ClientMessage = components['schemas']['ClientMessage'];
 export type DashboardStats = components['schemas']['DashboardStats'];
 export type DashboardStatsMessage = components['schemas']['DashboardStatsMessage'];
 export type Health = components['schemas']['Health'];
 export type HeartbeatMessage = components['schemas']['HeartbeatMessage'];
+export type HostLoad = components['schemas']['HostLoad'];
+export type LastCommand = components['schemas']['LastCommand'];
 export type LogBatch = components['schemas']['LogBatch'];
 export type LogLine = components['schemas']['LogLine'];
 export type LogMessage = components['schemas']['LogMessage'];
 export type LogPage = components['schemas']['LogPage'];
+export type MemoryPoint = components['schemas']['MemoryPoint'];
 export type Operator = components['schemas']['Operator'];
+export type PostMortem = components['schemas']['PostMortem'];
 export type Problem = components['schemas']['Problem'];
 export type Role = components['schemas']['Role'];
 export type Run = components['schemas']['Run'];
+export type RunnerList = components['schemas']['RunnerList'];
+export type RunnersMessage = components['schemas']['RunnersMessage'];
+export type RunnerStatus = components['schemas']['RunnerStatus'];
+export type Sample = components['schemas']['Sample'];
+export type SampleList = components['schemas']['SampleList'];
+export type SamplesMessage = components['schemas']['SamplesMessage'];
 export type ServerMessage = components['schemas']['ServerMessage'];
 export type SetupForm = components['schemas']['SetupForm'];
 export type SetupState = components['schemas']['SetupState'];

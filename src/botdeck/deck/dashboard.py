@@ -63,6 +63,7 @@ class Dashboard:
             messages_today=totals.messages_received,
             messages_sent_today=totals.messages_sent,
             active_commands=totals.active_commands,
+            dropped_bytes=totals.dropped_bytes,
             day=day,
             time_zone=self._zone.key,
             recent_logs=logs,

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from botdeck.deck.clock import Clock
 from botdeck.errors import ProtocolError, StorageConflict, StorageError, UnknownBot
-from botdeck.models import Bot, BotList, BotStatus, State
+from botdeck.models import Bot, BotList, BotStatus, RunnerStatus, State
 from botdeck.protocol.codec import from_json, rfc3339, to_json
 from botdeck.protocol.frames import Member
 from botdeck.storage.port import Document, Storage
@@ -74,6 +74,10 @@ class Fleet:
 
     def bot_list(self) -> BotList:
         return BotList(default_bot=self.default_bot, bots=[self._as_of_now(known) for known in self._ordered()])
+
+    def runners(self) -> list[RunnerStatus]:
+        """All that the deck knows, by name."""
+        return []
 
     def names(self) -> list[str]:
         return [known.bot.name for known in self._ordered()]

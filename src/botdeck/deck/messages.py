@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from botdeck.models import BotList, BotStatus, DashboardStats, LogLine, Operator
+from botdeck.models import BotList, BotStatus, DashboardStats, LogLine, Operator, RunnerStatus, Sample
 
 _DESCRIBED: dict[str, Any] = {"use_attribute_docstrings": True, "json_schema_serialization_defaults_required": True}
 
@@ -27,6 +27,8 @@ class Snapshot:
     fleet: BotList
     stats: DashboardStats | None
     """Of the subscribed bot, `recent_logs` included; null when there is no such bot."""
+    runners: list[RunnerStatus]
+    """All that the deck knows, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,24 @@ class LogBatch:
     lines: list[LogLine]
     dropped: int
     """Lines left out before these, since this client could not take them fast enough; they are stored all the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleList:
+    """What the living bots of one runner use; those of its bots that are not named have no process."""
+
+    __pydantic_config__: ClassVar = _DESCRIBED
+
+    runner: str
+    samples: list[Sample]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerList:
+    __pydantic_config__: ClassVar = _DESCRIBED
+
+    runners: list[RunnerStatus]
+    """All that the deck knows, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +107,22 @@ class LogMessage(_Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SamplesMessage(_Message):
+    """Every few seconds."""
+
+    data: SampleList
+    type: Literal["samples"] = "samples"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnersMessage(_Message):
+    """A runner came or went, its host's load is another, or something is wrong there."""
+
+    data: RunnerList
+    type: Literal["runners"] = "runners"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeartbeatMessage(_Message):
     """Nothing new, but the deck lives."""
 
@@ -95,7 +131,14 @@ class HeartbeatMessage(_Message):
 
 
 ServerMessage = (
-    SnapshotMessage | DashboardStatsMessage | BotStatusMessage | BotListMessage | LogMessage | HeartbeatMessage
+    SnapshotMessage
+    | DashboardStatsMessage
+    | BotStatusMessage
+    | BotListMessage
+    | LogMessage
+    | SamplesMessage
+    | RunnersMessage
+    | HeartbeatMessage
 )
 
 

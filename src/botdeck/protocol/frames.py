@@ -9,6 +9,8 @@
     Data             ───────────────────────────►  (stream, offset, bytes)
                      ◄───────────────────────────  Ack (stream, offset committed)
     StatusReport     ───────────────────────────►  at each change
+    Samples          ───────────────────────────►  every few seconds
+    Troubles         ───────────────────────────►  at the beginning, and at each change
                      ◄───────────────────────────  Order (id, bot, action, operator)
     OrderResult      ───────────────────────────►
 
@@ -23,7 +25,7 @@ from datetime import datetime
 from typing import Any
 
 from botdeck.errors import ProtocolError
-from botdeck.models import Action, Bot, BotStatus, Run
+from botdeck.models import Action, Bot, BotStatus, HostLoad, Run, Sample
 from botdeck.protocol.codec import from_json, to_json
 
 __all__ = [
@@ -40,7 +42,9 @@ __all__ = [
     "OrderResult",
     "RunReport",
     "RunStored",
+    "Samples",
     "StatusReport",
+    "Troubles",
     "Welcome",
     "decode",
     "decode_data",
@@ -49,7 +53,7 @@ __all__ = [
     "stream_name",
 ]
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 MAX_DATA_BYTES = 1 << 18
 """Payload of one Data frame. A quarter of a mebibyte keeps the deck's transactions short and costs no throughput."""
 MAX_FRAME_BYTES = 1 << 20
@@ -104,6 +108,21 @@ class StatusReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """Runner: what its living bots use, and how busy the host is. Only the last one counts."""
+
+    samples: list[Sample]
+    load: HostLoad
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Troubles:
+    """Runner: all that is wrong on its host now, a sentence each; an empty list says that nothing is."""
+
+    sentences: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
     """Runner: a run began or ended. Sent again after each reconnection until the end is stored: an upsert by id."""
 
@@ -150,22 +169,29 @@ class Ack:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
     """Runner: bytes of a stream from `offset`. `time` is when the runner saw them appear; `final` says that the run is
-    over and that these bytes reach the end of the file, so that an unfinished last line counts as a line."""
+    over and that these bytes reach the end of the file, so that an unfinished last line counts as a line.
+
+    `gap` bytes from `offset` on were dropped and will never come; the payload begins after them, and the cursor is then
+    at offset + gap + len(payload). `notice` says why, or what else happened here, and is shown among the lines."""
 
     stream: str
     offset: int
     time: datetime
     final: bool = False
+    gap: int = 0
+    notice: str = ""
     payload: bytes = field(default=b"", repr=False)
 
 
-Frame = Hello | Welcome | Fleet | StatusReport | RunReport | RunStored | Order | OrderResult | Ack
+Frame = Hello | Welcome | Fleet | StatusReport | Samples | Troubles | RunReport | RunStored | Order | OrderResult | Ack
 
 _KINDS: dict[str, type[Any]] = {
     "hello": Hello,
     "welcome": Welcome,
     "fleet": Fleet,
     "status": StatusReport,
+    "samples": Samples,
+    "troubles": Troubles,
     "run": RunReport,
     "run_stored": RunStored,
     "order": Order,
@@ -190,7 +216,14 @@ def decode(text: str) -> Frame:
 
 
 def encode_data(data: Data) -> bytes:
-    head = {"stream": data.stream, "offset": data.offset, "time": to_json(data.time), "final": data.final}
+    head: dict[str, Any] = {
+        "stream": data.stream,
+        "offset": data.offset,
+        "time": to_json(data.time),
+        "final": data.final,
+    }
+    if data.gap or data.notice:
+        head |= {"gap": data.gap, "notice": data.notice}
     return json.dumps(head, separators=(",", ":")).encode() + b"\n" + data.payload
 
 
@@ -201,7 +234,7 @@ def decode_data(frame: bytes) -> Data:
         raise ProtocolError("A binary frame should begin with one line of JSON.")
     value = {**_object(head), "payload": payload}
     data = from_json(Data, value)
-    if data.offset < 0 or data.stream.count("/") != 2:
+    if data.offset < 0 or data.gap < 0 or data.stream.count("/") != 2:
         raise ProtocolError(f"Data of stream {data.stream!r} at offset {data.offset} cannot be.")
     return data
 

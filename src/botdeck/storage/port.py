@@ -43,6 +43,8 @@ class Batch:
     events: Sequence[Event] = ()
     lines: Sequence[LogLine] = ()
     """With id 0; the adapter gives the ids."""
+    dropped_bytes: int = 0
+    """Bytes of the stream that never came, added to the bot's count of them."""
     received_at: datetime
 
 
@@ -65,6 +67,8 @@ class Totals:
     messages_received: int
     messages_sent: int
     active_commands: int
+    dropped_bytes: int = 0
+    """Over all time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +136,10 @@ class Storage(Protocol):
         active commands."""
 
     async def runs(self, bot: str, limit: int = 50) -> list[Run]:
-        """Newest first."""
+        """Newest first, each without its `post_mortem`."""
+
+    async def run(self, bot: str, run_id: str) -> Run | None:
+        """One run with its `post_mortem`."""
 
     async def put_document(self, kind: str, document: Document) -> Document:
         """Store `body` when the stored version equals `document.version` (0: there is none yet), durably. Returns the

@@ -115,6 +115,7 @@ class _Conversation:
             operator=client.operator,
             fleet=deck.fleet.bot_list(),
             stats=stats,
+            runners=deck.fleet.runners(),
         )
         seen_to = max((line.id for line in (stats.recent_logs if stats else None) or ()), default=0)
         client.release(deck.envelopes.snapshot(snapshot, deck.clock.now()), seen_to=seen_to)

@@ -26,6 +26,7 @@ _ACTIVE_FOR = timedelta(minutes=15)
 
 _TOTALS = """SELECT
     (SELECT n FROM counter WHERE bot = :bot AND name = 'users'),
+    (SELECT n FROM counter WHERE bot = :bot AND name = 'dropped'),
     (SELECT sum(n) FROM bucket WHERE bot = :bot AND metric = 'received' AND bucket >= :since AND bucket < :until),
     (SELECT sum(n) FROM bucket WHERE bot = :bot AND metric = 'sent' AND bucket >= :since AND bucket < :until),
     (SELECT count(*) FROM active_command WHERE bot = :bot AND started > :active_since)"""
@@ -88,12 +89,13 @@ class SqliteStorage:
             "until": bucket_of(micros(until)),
             "active_since": micros(now - _ACTIVE_FOR),
         }
-        users, received, sent, active = await self._read(lambda c: c.execute(_TOTALS, asked).fetchone())
+        users, dropped, received, sent, active = await self._read(lambda c: c.execute(_TOTALS, asked).fetchone())
         return Totals(
             total_users=users or 0,
             messages_received=received or 0,
             messages_sent=sent or 0,
             active_commands=active,
+            dropped_bytes=dropped or 0,
         )
 
     async def logs(
@@ -126,6 +128,10 @@ class SqliteStorage:
     async def runs(self, bot: str, limit: int = 50) -> list[Run]:
         sql = f"{_RUN} ORDER BY started DESC, id DESC LIMIT ?"
         return [_run(row) for row in await self._read(lambda c: c.execute(sql, (bot, limit)).fetchall())]
+
+    async def run(self, bot: str, run_id: str) -> Run | None:
+        row = await self._read(lambda c: c.execute(f"{_RUN} AND id = ?", (bot, run_id)).fetchone())
+        return None if row is None else _run(row)
 
     async def put_document(self, kind: str, document: Document) -> Document:
         version = await self._write(lambda c: _put_document(c, kind, document))

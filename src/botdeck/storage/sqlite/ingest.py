@@ -46,6 +46,8 @@ def apply(connection: sqlite3.Connection, batch: Batch) -> Ingested:
     received = micros(batch.received_at)
     after = replace(batch.after, over=batch.after.over or cursor.over)
     connection.execute(_MOVE_CURSOR, (batch.stream, batch.bot, after.offset, after.carry, after.over, received))
+    if batch.dropped_bytes:
+        connection.execute(_ADD_TO_COUNTER, (batch.bot, "dropped", batch.dropped_bytes))
     lines = _add_lines(connection, batch, received)
     _add_events(connection, batch, received)
     return Ingested(cursor=after, applied=True, lines=lines)
