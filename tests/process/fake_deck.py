@@ -11,8 +11,9 @@ from pathlib import Path
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from botdeck.models import Action, BotStatus, Run
+from botdeck.models import Action, BotStatus, Run, Sample
 from botdeck.protocol.frames import (
+    PROTOCOL_VERSION,
     Ack,
     Data,
     Fleet,
@@ -21,7 +22,9 @@ from botdeck.protocol.frames import (
     OrderResult,
     RunReport,
     RunStored,
+    Samples,
     StatusReport,
+    Troubles,
     Welcome,
     decode,
     decode_data,
@@ -37,6 +40,8 @@ class Stored:
 
     data: bytearray = field(default_factory=bytearray)
     final: bool = False
+    dropped: int = 0
+    notices: list[str] = field(default_factory=list)
     frames: list[tuple[int, int, datetime]] = field(default_factory=list)
     """Offset, length and time of each frame applied."""
 
@@ -50,6 +55,9 @@ class FakeDeck:
         self.streams: defaultdict[str, Stored] = defaultdict(Stored)
         self.runs: dict[str, Run] = {}
         self.statuses: list[BotStatus] = []
+        self.samples: list[Sample] = []
+        self.troubles: list[list[str]] = []
+        """All that was said to be wrong, each time it was said."""
         self.fleets: list[Fleet] = []
         self.refused = 0
         self.hellos: list[Hello] = []
@@ -143,7 +151,7 @@ class FakeDeck:
             assert isinstance(hello, Hello)
             self.hellos.append(hello)
             cursors = {name: len(stream.data) for name, stream in self.streams.items() if not stream.final}
-            await link.send(encode(Welcome(version=1, cursors=cursors)))
+            await link.send(encode(Welcome(version=PROTOCOL_VERSION, cursors=cursors)))
             self._link = link
             self._changed.set()
             async for message in link:
@@ -169,10 +177,12 @@ class FakeDeck:
             case RunReport(run=run):
                 self.runs[run.id] = run
                 await link.send(encode(RunStored(run=run.id, ended=run.ended_at is not None)))
+            case Samples(samples=samples):
+                self.samples += samples
+            case Troubles(sentences=sentences):
+                self.troubles.append(sentences)
             case OrderResult() as result:
                 self._results[result.id] = result
-                if result.status is not None:
-                    self.statuses.append(result.status)
             case other:
                 raise AssertionError(f"a runner does not send {other}")
 
@@ -183,7 +193,10 @@ class FakeDeck:
             await link.send(encode(Ack(stream=data.stream, offset=len(stream.data))))
             return
         if data.offset == len(stream.data):
-            stream.data += data.payload
+            stream.data += bytes(data.gap) + data.payload
+            stream.dropped += data.gap
+            if data.notice:
+                stream.notices.append(data.notice)
             stream.final = stream.final or data.final
             stream.frames.append((data.offset, len(data.payload), data.time))
         else:

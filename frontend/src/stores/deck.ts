@@ -6,6 +6,8 @@ import type {
   LogLine,
   LogPage,
   Operator,
+  RunnerStatus,
+  SampleList,
   ServerMessage,
   Snapshot,
 } from '../types/api.gen'
@@ -51,6 +53,8 @@ export interface DeckState {
   readonly defaultBot: string | null
   readonly bots: Readonly<Record<string, BotLive>>
   readonly logs: Readonly<Record<string, BotLines>>
+  /** By name; null before the first snapshot. */
+  readonly runners: readonly RunnerStatus[] | null
   readonly operator: Operator | null
   readonly serverVersion: string | null
   readonly epoch: string | null
@@ -87,6 +91,7 @@ export const NOTHING_YET: DeckState = {
   defaultBot: null,
   bots: {},
   logs: {},
+  runners: null,
   operator: null,
   serverVersion: null,
   epoch: null,
@@ -109,6 +114,10 @@ export function apply(state: DeckState, message: Message, now: Moment): DeckStat
       return withStats(heard, message.data, now)
     case 'log':
       return withLines(heard, message.data.bot, message.data.lines, message.data.dropped > 0)
+    case 'samples':
+      return withSamples(heard, message.data)
+    case 'runners':
+      return { ...heard, runners: message.data.runners }
     case 'heartbeat':
       return heard
     case 'polled':
@@ -122,7 +131,8 @@ export function apply(state: DeckState, message: Message, now: Moment): DeckStat
 }
 
 function withSnapshot(state: DeckState, data: Snapshot, epoch: string, now: Moment): DeckState {
-  const fresh = withFleet({ ...state, operator: data.operator, serverVersion: data.server_version, epoch }, data.fleet, now)
+  const { operator, runners, server_version: serverVersion } = data
+  const fresh = withFleet({ ...state, operator, runners, serverVersion, epoch }, data.fleet, now)
   if (!data.stats) return fresh
   const { bot, recent_logs: recent } = data.stats
   const known = withStats(fresh, { ...data.stats, recent_logs: null }, now)
@@ -158,6 +168,16 @@ function withStatus(state: DeckState, status: BotStatus, now: Moment): DeckState
 
 function withOneStatus(bot: BotLive | undefined, status: BotStatus, now: Moment): BotLive {
   return { status, statusAt: now, uptime: { seconds: status.uptime_s, ms: now.ms }, stats: bot?.stats ?? null }
+}
+
+/** Bots of the runner that it does not name have no process, so they use nothing. */
+function withSamples(state: DeckState, { runner, samples }: SampleList): DeckState {
+  const byBot = new Map(samples.map((sample) => [sample.bot, sample]))
+  const bots = Object.entries(state.bots).map(([name, bot]): [string, BotLive] => {
+    if (bot.status.runner !== runner) return [name, bot]
+    return [name, { ...bot, status: { ...bot.status, sample: byBot.get(name) ?? null } }]
+  })
+  return { ...state, bots: Object.fromEntries(bots) }
 }
 
 function withStats(state: DeckState, stats: DashboardStats, now: Moment): DeckState {
