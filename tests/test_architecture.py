@@ -10,12 +10,13 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "botdeck"
-CENTRE = {"data_dir", "errors", "models", "lifecycle", "protocol", "settings"}
+CENTRE = {"data_dir", "errors", "models", "lifecycle", "protocol", "restart_policy", "settings"}
 MAY_IMPORT = {
     "data_dir": set(),
     "errors": set(),
     "models": set(),
-    "lifecycle": {"errors", "models"},
+    "lifecycle": {"errors", "models", "restart_policy"},
+    "restart_policy": {"models"},
     "protocol": {"errors", "models"},
     "settings": {"errors", "models"},
     "sdk": set(),

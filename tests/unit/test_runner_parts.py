@@ -4,10 +4,12 @@ import errno
 import json
 import os
 import pwd
+import signal
 import stat
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 import pytest
 
 from botdeck.lifecycle import CannotStart, Ended, Life
-from botdeck.models import Run, State, Wanted
+from botdeck.models import PostMortem, Run, State, Wanted
 from botdeck.runner import endings, launch, process
 from botdeck.runner.deck_address import NoDeck, find_deck
 from botdeck.runner.environment import CannotRun, bot_environment, system_user
@@ -97,7 +99,7 @@ def test_a_run_whose_record_cannot_be_written_is_over_all_the_same(tmp_path: Pat
     in_the_way = made.path / "run.json.tmp"
     in_the_way.mkdir()
 
-    made.ended(at=NOW, exit_code=0, signal=None, reason="exited with code 0")
+    made.ended(replace(made.run, ended_at=NOW, exit_code=0, reason="exited with code 0"))
     behind = RunDirectory.open(made.path, "b")
     in_the_way.rmdir()
     made.write_again()
@@ -149,7 +151,7 @@ def test_a_run_directory_is_found_again_as_it_was_left(tmp_path: Path) -> None:
     made = RunDirectory.create(tmp_path, run, None)
     made.begun(pid=7, started_at=NOW)
     made.out.base = 5
-    made.ended(at=NOW, exit_code=3, signal=None, reason="exited with code 3")
+    made.ended(replace(made.run, ended_at=NOW, exit_code=3, reason="exited with code 3"))
 
     found = RunDirectory.open(tmp_path / run.id, "b")
 
@@ -198,7 +200,7 @@ def test_an_end_has_the_time_of_the_note_and_not_of_the_reader(tmp_path: Path) -
     ended = NOW + timedelta(hours=1)
     os.utime(made.path / "exit", (ended.timestamp(), ended.timestamp()))
 
-    endings.finish(made, Life(), None)
+    endings.finish(made, Life(), None, PostMortem())
 
     assert (made.run.ended_at, made.run.signal, made.run.exit_code) == (ended, "SIGKILL", None)
     assert made.run.reason == "ended by SIGKILL"
@@ -215,7 +217,7 @@ def test_a_program_that_could_not_be_started_may_be_tried_again_when_the_reason_
     trouble = {"step": "exec", "errno": number, "words": "the words"}
     (made.path / "exit").write_text(json.dumps({"code": 127, "at": 1.0, "trouble": trouble}) + "\n")
 
-    happening = endings.finish(made, Life(), bot())
+    happening = endings.finish(made, Life(), bot(), PostMortem())
 
     assert isinstance(happening, Ended if passing else CannotStart)
     assert made.run.reason.startswith("did not start: ")
@@ -373,14 +375,14 @@ def test_a_process_is_its_pid_and_its_start(tmp_path: Path) -> None:
     wrong = process.open_process(child.pid, tick - 1)
     assert right is not None
     ended_before = process.has_ended(right)
-    process.terminate(right)
+    process.terminate(right, signal.SIGTERM)
     child.wait()
 
     assert wrong is None
     assert not ended_before
     assert process.has_ended(right)
     assert process.open_process(child.pid, tick) is None
-    process.terminate(right)  # nobody there: no error
+    process.terminate(right, signal.SIGTERM)  # nobody there: no error
     os.close(right)
 
 

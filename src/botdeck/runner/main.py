@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from botdeck.data_dir import hold_lock, lock_holder, make_data_dir
 from botdeck.errors import BotdeckError, ConfigError, UnknownBot
@@ -76,6 +77,7 @@ class Runner:
             spawner=Spawner(without_botdeck(os.environ)),
             tail=Tail(self._link.grown),
             link=self._link,
+            time_zone=lambda: ZoneInfo(self._settings.deck.time_zone),
             changed=self._changed.set,
         )
 
