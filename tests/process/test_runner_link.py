@@ -6,6 +6,7 @@ import os
 import resource
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -62,7 +63,7 @@ class Side:
     def run_that_is_over(self, number: int, text: str) -> RunDirectory:
         run = self.run(number)
         run.out.path.write_text(text)
-        run.ended(at=NOON, exit_code=0, signal=None, reason="exited with code 0")
+        run.ended(replace(run.run, ended_at=NOON, exit_code=0, reason="exited with code 0"))
         return run
 
     @asynccontextmanager

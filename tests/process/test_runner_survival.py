@@ -482,7 +482,7 @@ async def test_sighup_adds_changes_and_removes_bots(house: RunnerHouse, fake_dec
     assert kept is not None
     assert after is not None
     assert after.pid == kept.pid
-    assert fake_deck.runs_of("goes")[0].reason == "stopped by its removal from the configuration"
+    assert fake_deck.runs_of("goes")[0].reason == "taken out of the configuration"
     assert not (house.data_dir / "runner" / "bots" / "goes").exists()
 
 
