@@ -18,6 +18,8 @@ MOST_SLOW_LINES = 3
 """Lines that took too long to look at, after which the pattern is given up: they hold up all bots of the runner."""
 LATE_S = 5.0
 """A look that comes this long after it was due says more about the runner than about the bot."""
+_CONNECTED = "gateway.connected"
+"""In a heartbeat: whether the bot is connected to its platform."""
 _TELLING = (b'"heartbeat"', b'"gateway.')
 """Only lines with one of these are read. To look for them costs a thousandth of reading all."""
 
@@ -137,7 +139,7 @@ def _telling(line: bytes) -> Event | None:
 def _connected(event: Event) -> object:
     """What a telling event says of the platform: True, False, or nothing of the kind."""
     if event.event == names.HEARTBEAT:
-        return event.fields.get(names.GATEWAY_CONNECTED)
+        return event.fields.get(_CONNECTED)
     return event.event == names.GATEWAY_READY
 
 
