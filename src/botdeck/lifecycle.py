@@ -201,7 +201,9 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """The clock reached `due_at`."""
+    """The clock reached `due_at`. `lacking`: what a bot that is not ready did not do, in words."""
+
+    lacking: str = ""
 
 
 Happening = (
@@ -258,7 +260,7 @@ def step(life: Life, happening: Happening, now: float, policy: Policy) -> tuple[
         case Ended():
             return _ended(life, happening, now, policy)
         case Due():
-            return _due(life, now, policy)
+            return _due(life, happening, now, policy)
 
 
 def end_in_words(life: Life, ended: Ended) -> str:
@@ -524,17 +526,18 @@ def _crashed(life: Life, ended: Ended, reason: str, now: float, policy: Policy) 
     )
     if why_not := refusal(history, policy, now):
         return _give_up(crashed, why_not), Order.NOTHING
-    return _due(crashed, now, policy)
+    return _due(crashed, Due(), now, policy)
 
 
-def _due(life: Life, now: float, policy: Policy) -> tuple[Life, Order]:
+def _due(life: Life, due: Due, now: float, policy: Policy) -> tuple[Life, Order]:
     if life.due_at is None or now < life.due_at:
         return life, Order.NOTHING
     match life.state:
         case State.BACKOFF:
             return _by_itself(life, now, policy)
         case State.STARTING if policy.ready_after_s is None:
-            why = f"not ready within {policy.ready_timeout_s:g} s"
+            lacking = f": {due.lacking}" if due.lacking else ""
+            why = f"not ready within {policy.ready_timeout_s:g} s{lacking}"
             return _end(life, Ending(cause=Cause.UNHEALTHY), why, now, policy)
         case State.STARTING:
             return step(life, Ready(), now, policy)

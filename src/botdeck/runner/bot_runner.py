@@ -36,6 +36,7 @@ from botdeck.lifecycle import (
 from botdeck.models import Action, Bot, BotStatus, PostMortem, Run, Sample, State, Wanted
 from botdeck.restart_policy import Policy
 from botdeck.runner import endings, process
+from botdeck.runner.checkup import Checkup
 from botdeck.runner.deck_link import DeckLink
 from botdeck.runner.environment import CannotRun, system_user
 from botdeck.runner.instance import Instance, find_instance
@@ -46,6 +47,7 @@ from botdeck.runner.post_mortem import freeze
 from botdeck.runner.run_dir import FOLDER_MODE, RunDirectory, new_run_id
 from botdeck.runner.schedule import next_restart
 from botdeck.runner.spawner import Spawner, SpawnTrouble
+from botdeck.runner.stream import Stream
 from botdeck.runner.tail import Tail
 from botdeck.settings import BotSettings
 
@@ -100,6 +102,8 @@ class BotRunner:
         """The run that the state speaks of, for the journal."""
         self._kept = KeptRuns(name, self._dir, tools.tail, tools.link)
         self._instance: Instance | None = None
+        self._checkup: Checkup | None = None
+        """Of the run that lives."""
         self._sample: Sample | None = None
         self._over_ceiling = 0
         """Samples in a row."""
@@ -167,6 +171,11 @@ class BotRunner:
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._put(Asked(action=action, operator=operator), answer)
         return answer
+
+    def grew(self, stream: Stream) -> None:
+        """A file of one of its runs did."""
+        if self._checkup is not None:
+            self._checkup.grew(stream)
 
     def leave(self) -> None:
         """End the process; what is wanted stays as it is."""
@@ -241,6 +250,7 @@ class BotRunner:
         # First of all: whatever goes wrong from here on, a bot that lives is known to live.
         self._run, self._instance, self._run_in_course = run, instance, run.run.id
         self._watch()
+        self._check(run)
         self._put(Adopted(lived_s=instance.age_s() or 0.0))
         log.info("%s: taken over, pid %d, run %s", self.name, instance.pid, run.run.id)
         self._kept.end_unseen(self._life, self.settings, living=run)
@@ -276,6 +286,7 @@ class BotRunner:
         if self._instance is not None:
             asyncio.get_running_loop().remove_reader(self._instance.watched)
             self._instance.close()
+        self._stop_checking()
         self._kept.close()
 
     def _put(self, news: Happening | _Signal, answer: "asyncio.Future[None] | None" = None) -> None:
@@ -309,6 +320,8 @@ class BotRunner:
         """Until something may happen by itself; None: never."""
         now = process.boot_clock()
         times = [self._life.due_at, self._life.history.loop_ends_at(now)]
+        if self._checkup is not None:
+            times.append(self._checkup.next_look_at(self._life))
         if self._restart_at is not None:
             left_s = (self._restart_at - datetime.now(UTC)).total_seconds()
             times.append(now + min(left_s, WALL_LOOK_S))
@@ -316,13 +329,19 @@ class BotRunner:
         return max(0.0, min(known) - now) if known else None
 
     async def _look_at_the_clock(self) -> None:
-        await self._happen(Due())
+        await self._check_up()
+        await self._happen(Due(lacking=self._checkup.why_not_ready if self._checkup else ""))
+        await self._check_up()  # what just became ready is probed from now on
         if self._restart_at is not None and datetime.now(UTC) >= self._restart_at:
             self._set_schedule()
             await self._happen(Scheduled())
         if self._looping and not self._life.history.crash_loop(process.boot_clock()):
             self._looping = False
             self._tools.link.report_status(self.status())
+
+    async def _check_up(self) -> None:
+        if self._checkup is not None and (verdict := self._checkup.verdict(self._life)):
+            await self._happen(verdict)
 
     def _set_schedule(self) -> None:
         self._restart_at = next_restart(self.settings, self._tools.time_zone(), datetime.now(UTC))
@@ -429,6 +448,7 @@ class BotRunner:
     def _begun(self, run: RunDirectory, shim: int) -> None:
         self._instance = Instance.of_shim(run, shim)
         self._watch()
+        self._check(run)
         identity, exit_note = run.identity(), run.exit()
         if identity is not None and (exit_note is None or exit_note.trouble is None):
             log.info("%s: pid %d, run %s", self.name, identity.pid, run.run.id)
@@ -461,6 +481,16 @@ class BotRunner:
 
         asyncio.get_running_loop().add_reader(fd, ended)
 
+    def _check(self, run: RunDirectory) -> None:
+        self._stop_checking()
+        if self.settings is not None:
+            self._checkup = Checkup(run, self.settings, self._news.set)
+
+    def _stop_checking(self) -> None:
+        if self._checkup is not None:
+            self._checkup.close()
+            self._checkup = None
+
     async def _ended(self) -> None:
         instance, run, life = self._instance, self._run, self._life
         assert instance is not None
@@ -471,6 +501,7 @@ class BotRunner:
             return
         instance.close()
         self._instance = self._sample = None
+        self._stop_checking()
         self._over_ceiling = 0
         remains, _ = await asyncio.gather(asyncio.to_thread(freeze, run), self._kill_strays(run))
         happening = endings.finish(run, life, self.settings, remains)

@@ -29,6 +29,7 @@ from botdeck.runner.environment import without_botdeck
 from botdeck.runner.journal import Journal
 from botdeck.runner.run_dir import FOLDER_MODE, RunDirectory
 from botdeck.runner.spawner import Spawner
+from botdeck.runner.stream import Stream
 from botdeck.runner.tail import Tail
 from botdeck.sdk.install import copy_sdk
 from botdeck.settings import CONFIG_NAME, Settings, find_config, load_settings
@@ -75,7 +76,7 @@ class Runner:
             own_environment=os.environ.copy(),
             journal=Journal(own / "journal.json"),
             spawner=Spawner(without_botdeck(os.environ)),
-            tail=Tail(self._link.grown),
+            tail=Tail(self._grown),
             link=self._link,
             time_zone=lambda: ZoneInfo(self._settings.deck.time_zone),
             changed=self._changed.set,
@@ -99,6 +100,11 @@ class Runner:
         if bot := self._bots.get(run.run.bot):
             bot.shipped(run)
             self._changed.set()
+
+    def _grown(self, stream: Stream) -> None:
+        self._link.grown(stream)
+        if bot := self._bots.get(stream.name.partition("/")[0]):
+            bot.grew(stream)
 
     # Its life.
 
