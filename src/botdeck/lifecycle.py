@@ -438,8 +438,8 @@ def _deaf(life: Life, reason: str, now: float, policy: Policy) -> tuple[Life, Or
         return replace(life, reason=reason), Order.NOTHING
     if life.state is not State.RUNNING:
         return life, Order.NOTHING
-    # At once, but by a step of its own, so that everyone sees what it was before it is restarted.
-    due_at = now if _restarts_unhealthy(life, policy) else None
+    # The first time at once, but by a step of its own, so that everyone sees what it was before it is restarted.
+    due_at = now + life.history.deaf_delay_s(now) if _restarts_unhealthy(life, policy) else None
     return replace(life, state=State.UNHEALTHY, reason=reason, due_at=due_at), Order.NOTHING
 
 
@@ -555,7 +555,8 @@ def _end_unhealthy(life: Life, now: float, policy: Policy) -> tuple[Life, Order]
     if refusal(life.history, policy, now):
         # A bot that is deaf now may hear again by itself; one that may not be started again is gone for good.
         return replace(life, due_at=now + BUDGET_LOOK_S), Order.NOTHING
-    return _end(life, Ending(cause=Cause.UNHEALTHY), life.reason, now, policy)
+    counted = replace(life, history=life.history.ended_deaf(now))
+    return _end(counted, Ending(cause=Cause.UNHEALTHY), life.reason, now, policy)
 
 
 def _out_of_patience(life: Life, policy: Policy) -> tuple[Life, Order]:

@@ -13,6 +13,11 @@ HEALTHY_AFTER_S = 60.0
 LOOP_CRASHES = 5
 LOOP_WINDOW_S = 600.0
 """So many crashes within so long are a crash loop, whether each run lived for a second or for a minute and a half."""
+DEAF_WINDOW_S = 3600.0
+FIRST_DEAF_DELAY_S = 60.0
+LONGEST_DEAF_DELAY_S = 1800.0
+"""A deaf bot is restarted at once, and if that did not help, an hour holds a handful of further tries: when it is its
+platform that is down, restarts help nobody and spend the budget."""
 DAY_S = 86_400.0
 QUARTER_S = 900.0
 """Starts are counted by quarters of an hour, so that a day of them is a hundred numbers however many they are. One
@@ -48,6 +53,8 @@ class History:
     operator_restarts: int = 0
     recent_crashes: tuple[float, ...] = ()
     """Of the last LOOP_WINDOW_S, as far as a decision needs them; the oldest first."""
+    recent_deaf_ends: tuple[float, ...] = ()
+    """When it was ended for being deaf, within DEAF_WINDOW_S; the oldest first."""
     starts: tuple[tuple[int, int], ...] = ()
     """Quarters of an hour and how many starts each had; of the last day, the oldest first."""
 
@@ -68,9 +75,18 @@ class History:
             recent_crashes=(*recent, now)[-20:],
         )
 
+    def ended_deaf(self, now: float) -> "History":
+        recent = [at for at in self.recent_deaf_ends if now - at < DEAF_WINDOW_S]
+        return replace(self, recent_deaf_ends=(*recent, now))
+
+    def deaf_delay_s(self, now: float) -> float:
+        """How long a bot that turned out to be deaf is given to recover by itself."""
+        ends = sum(now - at < DEAF_WINDOW_S for at in self.recent_deaf_ends)
+        return min(LONGEST_DEAF_DELAY_S, FIRST_DEAF_DELAY_S * 2.0 ** (ends - 1)) if ends else 0.0
+
     def begun_anew(self) -> "History":
         """Somebody wants it started now: what went before is no reason to wait."""
-        return replace(self, crashes=0, restarts=0, recent_crashes=())
+        return replace(self, crashes=0, restarts=0, recent_crashes=(), recent_deaf_ends=())
 
     def crash_loop(self, now: float) -> bool:
         return self._recent(now) >= LOOP_CRASHES

@@ -34,6 +34,7 @@ class Entry:
     crashes_total: int = 0
     operator_restarts: int = 0
     recent_crashes: list[int] = field(default_factory=list)
+    recent_deaf_ends: list[int] = field(default_factory=list)
     starts: dict[str, int] = field(default_factory=dict)
     """How many there were in the quarter of an hour that begins then."""
     run: str | None = None
@@ -54,6 +55,7 @@ class Entry:
             crashes_total=history.crashes_total,
             operator_restarts=history.operator_restarts,
             recent_crashes=[round(booted_at + at) for at in history.recent_crashes],
+            recent_deaf_ends=[round(booted_at + at) for at in history.recent_deaf_ends],
             starts={str(round(booted_at + quarter * QUARTER_S)): count for quarter, count in history.starts},
             run=run,
         )
@@ -65,7 +67,8 @@ class Entry:
             restarts=self.restarts,
             crashes_total=self.crashes_total,
             operator_restarts=self.operator_restarts,
-            recent_crashes=tuple(sorted(min(at - booted_at, now) for at in self.recent_crashes)),
+            recent_crashes=_on_boot_clock(self.recent_crashes, booted_at, now),
+            recent_deaf_ends=_on_boot_clock(self.recent_deaf_ends, booted_at, now),
             starts=_quarters(self.starts, booted_at, now),
         )
         return Life(
@@ -76,6 +79,10 @@ class Entry:
             ending=self.ending,
             gave_up=self.gave_up,
         )
+
+
+def _on_boot_clock(times: list[int], booted_at: float, now: float) -> tuple[float, ...]:
+    return tuple(sorted(min(at - booted_at, now) for at in times))
 
 
 def _quarters(starts: dict[str, int], booted_at: float, now: float) -> tuple[tuple[int, int], ...]:
