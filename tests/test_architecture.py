@@ -10,8 +10,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "botdeck"
-CENTRE = {"data_dir", "errors", "models", "lifecycle", "protocol", "settings"}
+CENTRE = {"changes", "data_dir", "errors", "models", "lifecycle", "protocol", "settings"}
 MAY_IMPORT = {
+    "changes": {"errors", "protocol", "settings"},
     "data_dir": set(),
     "errors": set(),
     "models": set(),

@@ -6,7 +6,7 @@ import logging
 import os
 import random
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
@@ -54,6 +54,8 @@ class Tools:
     link: DeckLink
     changed: Callable[[], None]
     """Called after anything happened to a bot."""
+    process_begins: Callable[[BotSettings], Awaitable[None]]
+    """Called before a process is started with these settings."""
 
 
 class BotRunner:
@@ -120,14 +122,17 @@ class BotRunner:
         """End the process; what is wanted stays as it is."""
         self._put(Leaving())
 
-    def configure(self, settings: BotSettings | None) -> None:
-        """New settings take effect at the next start; None stops the bot."""
+    def configure(self, settings: BotSettings | None, *, new_process: bool = False) -> None:
+        """New settings count from now on. None stops the bot; with `new_process` it is restarted, if it shall run."""
         before, self.settings = self.settings, settings
         if settings is None and before is not None:
             log.info("%s: no longer configured", self.name)
             self._put(Asked(action=Action.STOP, operator="its removal from the configuration"))
         elif before is None and settings is not None and settings.autostart:
             self._put(Asked(action=Action.START, operator="the configuration"))
+        elif new_process and self._life.wanted is Wanted.RUNNING and self._life.state is not State.EXITED:
+            log.info("%s: its definition changed", self.name)
+            self._put(Asked(action=Action.RESTART, operator="a changed configuration"))
 
     @property
     def idle(self) -> bool:
@@ -302,6 +307,7 @@ class BotRunner:
         try:
             if self.settings is None:
                 raise CannotRun("it is no longer in botdeck.toml")
+            await self._tools.process_begins(self.settings)
             await self._start(self.settings, run)
         except CannotRun as error:
             await self._not_started(run, CannotStart(reason=str(error)))
