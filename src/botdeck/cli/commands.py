@@ -24,6 +24,7 @@ from botdeck.cli.ground import fail as _fail
 from botdeck.cli.ground import settings_of as _settings
 from botdeck.cli.importing import import_files
 from botdeck.cli.reloading import reload
+from botdeck.cli.service import service
 from botdeck.cli.stack import Stack, StackFailed, StackTrouble, address_when_up, take_lock, up_pid
 from botdeck.errors import BotdeckError
 from botdeck.lifecycle import ALIVE
@@ -192,6 +193,7 @@ def version() -> None:
 
 app.command("import")(import_files)
 app.command()(reload)
+app.add_typer(service, name="service")
 
 
 def _client(config: Path | None) -> DeckClient:
