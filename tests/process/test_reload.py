@@ -283,3 +283,16 @@ async def test_a_runner_of_another_file_is_left_alone(house: RunnerHouse) -> Non
     assert answer.code == 1
     assert f"reads {first}, not {house.config}. Say: --config {first}" in answer.err
     assert set(pids(house)) == {"bot"}
+
+
+async def test_a_runner_that_does_not_tell_what_it_runs_with_is_left_alone(house: RunnerHouse) -> None:
+    """As one of an earlier version."""
+    before = await up(house, bot=house.python(SLEEP))
+    (house.data_dir / "runner" / "applied.json").unlink()
+
+    answer = await reload(house)
+
+    assert answer.code == 1
+    assert "does not tell what it runs with" in answer.err
+    assert "botdeck down --keep-bots" in answer.err
+    assert pids(house) == before

@@ -204,7 +204,7 @@ redirect_stderr=true
 umask=027
 
 [program:worker]
-command=/bin/worker --number %(process_num)d
+command=/bin/crawl --number %(process_num)d
 process_name=%(program_name)s_%(process_num)02d
 numprocs=2
 numprocs_start=8
@@ -242,7 +242,7 @@ def test_a_supervisord_conf_becomes_bots(tmp_path: Path, monkeypatch: pytest.Mon
     assert (greeter.ready_after_s, greeter.max_crashes, greeter.stop_timeout_s) == (5, 3, 30)
     assert greeter.stop_signal == "INT"
     assert [name for name in bots if name.startswith("worker")] == ["worker_08", "worker_09"]
-    assert bots["worker_09"].command == ("/bin/worker", "--number", "9")
+    assert bots["worker_09"].command == ("/bin/crawl", "--number", "9")
     assert (bots["worker_08"].restart, bots["worker_08"].stop_timeout_s) == ("always", 0)
     assert (extra.command, extra.restart) == (("./run", str(tmp_path / "conf.d")), "never")
 
