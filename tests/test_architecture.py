@@ -10,8 +10,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "botdeck"
-CENTRE = {"data_dir", "errors", "models", "lifecycle", "protocol", "restart_policy", "settings"}
+CENTRE = {"changes", "data_dir", "errors", "lifecycle", "models", "protocol", "restart_policy", "settings"}
 MAY_IMPORT = {
+    "changes": {"errors", "protocol", "settings"},
     "data_dir": set(),
     "errors": set(),
     "models": set(),

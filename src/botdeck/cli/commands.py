@@ -9,22 +9,28 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from botdeck import __version__
 from botdeck.cli.client import DeckAway, DeckClient, DeckRefused
 from botdeck.cli.durations import hours_minutes
+from botdeck.cli.ground import Config, err, out
+from botdeck.cli.ground import data_dir as _data_dir
+from botdeck.cli.ground import fail as _fail
+from botdeck.cli.ground import settings_of as _settings
+from botdeck.cli.importing import import_files
+from botdeck.cli.reloading import reload
+from botdeck.cli.service import service
 from botdeck.cli.stack import Stack, StackFailed, StackTrouble, address_when_up, take_lock, up_pid
-from botdeck.errors import BotdeckError, ConfigError
+from botdeck.errors import BotdeckError
 from botdeck.lifecycle import ALIVE
 from botdeck.models import Action, BotStatus, LogLine, State, Wanted
 from botdeck.protocol.codec import to_json
-from botdeck.settings import EVERY_BOT, Settings, data_dir_of, find_config, load_settings
+from botdeck.settings import EVERY_BOT, Settings
 
 app = typer.Typer(
     help="Runs chat bots and tells the truth about them, live.",
@@ -32,13 +38,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-out = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
-err = Console(stderr=True, highlight=False)
-
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="botdeck.toml to use; default: the nearest one, upwards from here."),
-]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Bots, or 'all'.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Return when the order is taken, not when it is done.")]
@@ -192,26 +191,9 @@ def version() -> None:
     out.print(__version__)
 
 
-def _settings(config: Path | None) -> Settings:
-    try:
-        return load_settings(config or find_config(Path.cwd()))
-    except ConfigError as error:
-        _fail(error, code=2)
-
-
-def _data_dir(config: Path | None) -> Path:
-    """Of a configuration that may be broken: that is said, and keeps nobody from seeing and stopping bots."""
-    try:
-        path = config or find_config(Path.cwd())
-    except ConfigError as error:
-        _fail(error, code=2)
-    try:
-        return load_settings(path).data_dir
-    except ConfigError as error:
-        if not path.is_file():
-            _fail(error, code=2)
-        _complain(error)
-        return data_dir_of(path)
+app.command("import")(import_files)
+app.command()(reload)
+app.add_typer(service, name="service")
 
 
 def _client(config: Path | None) -> DeckClient:
@@ -220,15 +202,6 @@ def _client(config: Path | None) -> DeckClient:
         return DeckClient(data_dir)
     except DeckAway as error:
         _fail(error)
-
-
-def _fail(error: BotdeckError, *, code: int = 1) -> NoReturn:
-    _complain(error)
-    raise typer.Exit(code)
-
-
-def _complain(error: BotdeckError) -> None:
-    err.print(Text(f"botdeck: {error}"), soft_wrap=True)
 
 
 def _become(module: str, config: Path | None) -> None:

@@ -7,7 +7,7 @@ import os
 import random
 import signal
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
@@ -28,6 +28,7 @@ from botdeck.lifecycle import (
     Leaving,
     Life,
     Order,
+    Redefined,
     Removed,
     Scheduled,
     TooBig,
@@ -83,6 +84,8 @@ class Tools:
     """Of `restart_at`."""
     changed: Callable[[], None]
     """Called after anything happened to a bot."""
+    process_begins: Callable[[BotSettings], Awaitable[None]]
+    """Called before a process is started with these settings."""
 
 
 class BotRunner:
@@ -181,14 +184,17 @@ class BotRunner:
         """End the process; what is wanted stays as it is."""
         self._put(Leaving())
 
-    def configure(self, settings: BotSettings | None) -> None:
-        """New settings take effect at the next start; None stops the bot."""
+    def configure(self, settings: BotSettings | None, *, new_process: bool = False) -> None:
+        """New settings count from now on. None stops the bot; with `new_process` it is restarted, if it shall run."""
         before, self.settings = self.settings, settings
         if settings is None and before is not None:
             log.info("%s: no longer configured", self.name)
             self._put(Removed())
         elif before is None and settings is not None and settings.autostart:
             self._put(Configured())
+        elif new_process or (self._life.gave_up and _other_limits(before, settings)):
+            log.info("%s: its definition changed", self.name)
+            self._put(Redefined())
         self._set_schedule()
 
     @property
@@ -413,6 +419,7 @@ class BotRunner:
         try:
             if self.settings is None:
                 raise CannotRun("it is no longer in botdeck.toml")
+            await self._tools.process_begins(self.settings)
             await self._start(self.settings, run)
         except CannotRun as error:
             await self._not_started(run, CannotStart(reason=str(error)))
@@ -517,3 +524,10 @@ class BotRunner:
 
 def _luck() -> float:
     return random.random()  # noqa: S311 - no secret
+
+
+def _other_limits(before: BotSettings | None, after: BotSettings | None) -> bool:
+    """A bot that was given up by a limit is tried again when that limit is another one now."""
+    if before is None or after is None:
+        return False
+    return (before.start_budget, before.max_crashes) != (after.start_budget, after.max_crashes)

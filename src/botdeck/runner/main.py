@@ -22,6 +22,7 @@ from botdeck.data_dir import hold_lock, lock_holder, make_data_dir
 from botdeck.errors import BotdeckError, ConfigError, UnknownBot
 from botdeck.models import Action
 from botdeck.protocol.frames import Member
+from botdeck.runner.applied import AppliedNote
 from botdeck.runner.bot_runner import BotRunner, Tools
 from botdeck.runner.deck_address import NoDeck, find_deck, parse_url
 from botdeck.runner.deck_link import DeckLink
@@ -69,6 +70,7 @@ class Runner:
         self._lock = _take_runner_lock(own / "lock", data_dir)
         address = partial(find_deck, data_dir, url=deck_url, base_path=lambda: self._settings.deck.base_path)
         self._link = DeckLink(name, self, address)
+        self._applied = AppliedNote(data_dir, settings)
         self._tools = Tools(
             runner_name=name,
             bots_dir=own / "bots",
@@ -80,6 +82,7 @@ class Runner:
             link=self._link,
             time_zone=lambda: ZoneInfo(self._settings.deck.time_zone),
             changed=self._changed.set,
+            process_begins=self._applied.process_begins,
         )
 
     # What the link asks.
@@ -148,6 +151,11 @@ class Runner:
         for name in set(self._tools.journal.bots()) - set(self._bots):
             del self._tools.journal[name]
         await asyncio.gather(*(self._begin_bot(bot) for bot in self._bots.values()))
+        self._applied.begin(self._settings, self._has_process, left)
+
+    def _has_process(self, name: str) -> bool:
+        bot = self._bots.get(name)
+        return bot is not None and bot.status().pid is not None
 
     async def _begin_bot(self, bot: BotRunner) -> None:
         try:
@@ -165,6 +173,7 @@ class Runner:
     def _write_again(self) -> None:
         """What the disk had no room for, if anything."""
         self._tools.journal.write_again()
+        self._applied.write_again()
         for bot in self._bots.values():
             bot.write_again()
 
@@ -204,19 +213,23 @@ class Runner:
         try:
             settings = load_settings(self._settings.path)
         except ConfigError as error:
-            log.error("The configuration stays as it was, for the new one is broken: %s", error)
+            self._refuse(f"The configuration stays as it was, for the new one is broken: {error}")
             return
         if settings.data_dir != self._settings.data_dir:
-            log.error("data_dir cannot be changed while the runner runs; the configuration stays as it was.")
+            self._refuse("data_dir cannot be changed while the runner runs; the configuration stays as it was.")
             return
         self._settings = settings
         log.info("%s was read again.", settings.path)
-        configured = {bot.name: bot for bot in settings.bots}
+        changed = self._applied.change(settings, self._has_process)
         for name, bot in self._bots.items():
-            bot.configure(configured.get(name))
-        adding = asyncio.create_task(self._add(list(configured)))
+            bot.configure(settings.bot(name), new_process=name in changed)
+        adding = asyncio.create_task(self._add([bot.name for bot in settings.bots]))
         self._adding.add(adding)
         adding.add_done_callback(self._adding.discard)
+
+    def _refuse(self, trouble: str) -> None:
+        log.error("%s", trouble)
+        self._applied.refused(trouble)
 
     async def _add(self, names: list[str]) -> None:
         for name in names:
@@ -225,9 +238,11 @@ class Runner:
             bot = self._bots[name] = BotRunner(name, self._settings.bot(name), self._tools)
             await self._begin_bot(bot)
         self._link.report_fleet()
+        self._applied.done()
         self._changed.set()
 
     async def _forget_gone_bots(self) -> None:
+        self._applied.forget(self._settings, self._has_process)
         gone = [bot for bot in self._bots.values() if bot.gone]
         for bot in gone:
             log.info("%s: gone", bot.name)
