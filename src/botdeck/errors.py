@@ -22,6 +22,22 @@ class UnknownBot(BotdeckError):
         super().__init__(f"No bot named '{name}'. Known bots: {names}.")
 
 
+class UnknownRun(BotdeckError):
+    """The bot had no such run, or one that is forgotten."""
+
+
+class UnknownRunner(BotdeckError):
+    """No runner of that name joined this deck."""
+
+
+class RunnerExists(BotdeckError):
+    """Another runner has that name already."""
+
+
+class JoinRefused(BotdeckError):
+    """The invitation is not valid, or not for this runner."""
+
+
 class ActionRefused(BotdeckError):
     """The order makes no sense in the bot's present state."""
 

@@ -50,6 +50,7 @@ AT_ONCE = 16
 CLOCKS_APART_S = 5.0
 LAST_COMMITS_S = 5.0
 BAD_FRAME = 4400
+FORBIDDEN = 4403
 REPLACED = 4409
 TRY_AGAIN = 1013
 F = TypeVar("F")
@@ -111,6 +112,13 @@ class RunnerLinks:
             await self._services.audit.record(action.value, operator, bot=bot, outcome=outcome)
         return ActionResult(bot=bot, action=action, status=fleet.status(bot))
 
+    async def dismiss(self, runner: str, *, by: str) -> None:
+        """End the link of a runner whose access was taken away, if it has one; returns when its bots are unknown."""
+        link = self._links.get(runner)
+        if link is not None:
+            link.end(LinkClosed(FORBIDDEN, f"{by} took the access of runner {runner} away."))
+            await link.gone.wait()
+
     async def serve(self, frames: AsyncIterator[str | bytes], send: Callable[[str], Awaitable[None]]) -> None:
         """One connection, until the runner goes. Raises LinkClosed when it is the deck that ends it, and what `send`
         raises when the runner went: ConnectionError."""
@@ -128,6 +136,7 @@ class RunnerLinks:
                 del self._links[link.runner]
                 _log.warning("Runner %s is away.", link.runner)
                 await link.lost()
+            link.gone.set()
 
 
 class RunnerLink:
@@ -135,6 +144,8 @@ class RunnerLink:
 
     def __init__(self, services: LinkServices, send: Callable[[str], Awaitable[None]]) -> None:
         self.runner = ""
+        self.gone = asyncio.Event()
+        """Set when nothing of it is left, and everyone was told."""
         self._services = services
         self._send_text = send
         self._orders: dict[int, asyncio.Future[OrderResult]] = {}
