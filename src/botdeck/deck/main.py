@@ -27,6 +27,7 @@ from botdeck.deck.log_feed import LogFeed
 from botdeck.deck.pages import Pages
 from botdeck.deck.patience import PatientStorage
 from botdeck.deck.permissions import Permission, check_all_declared, enforce, public_routes, requires
+from botdeck.deck.post_mortems import PostMortems
 from botdeck.deck.routes import ROUTERS
 from botdeck.deck.runner_access import RunnerAccess
 from botdeck.deck.runner_link import LinkServices, RunnerLinks
@@ -111,6 +112,7 @@ def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
             dashboard=dashboard,
             logs=logs,
             intake=Intake(patient, clock),
+            post_mortems=PostMortems(storage),
             audit=audit,
             clock=clock,
         )

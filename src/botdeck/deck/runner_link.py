@@ -18,6 +18,7 @@ from botdeck.deck.fleet import Fleet
 from botdeck.deck.intake import Intake
 from botdeck.deck.log_feed import LogFeed
 from botdeck.deck.patience import PatientStorage
+from botdeck.deck.post_mortems import PostMortems
 from botdeck.deck.websocket_manager import ConnectionManager
 from botdeck.errors import ActionRefused, ProtocolError, RunnerAway, StorageError
 from botdeck.models import Action, ActionResult, Run
@@ -69,6 +70,7 @@ class LinkServices:
     dashboard: Dashboard
     logs: LogFeed
     intake: Intake
+    post_mortems: PostMortems
     audit: Audit
     clock: Clock
 
@@ -321,6 +323,9 @@ class RunnerLink:
         services.logs.add(applied.bot, applied.lines)
         if applied.changed:
             services.dashboard.changed(applied.bot)
+        bot, run, kind = data.stream.split("/")
+        if applied.applied and applied.final and kind == "events":
+            await services.post_mortems.complete(bot, run)
         await self._send(Ack(stream=data.stream, offset=applied.cursor, final=applied.final))
 
     async def _store_run(self, run: Run) -> None:
@@ -329,6 +334,8 @@ class RunnerLink:
         except Unstorable as error:
             raise LinkClosed(BAD_FRAME, str(error)) from None
         self._services.dashboard.changed(run.bot)
+        if run.ended_at is not None:
+            await self._services.post_mortems.complete(run.bot, run.id)
         await self._send(RunStored(run=run.id, ended=run.ended_at is not None))
 
     async def _send(self, frame: Frame) -> None:
