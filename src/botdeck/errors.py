@@ -10,6 +10,10 @@ class ConfigError(BotdeckError):
     """The configuration file cannot be used. The message begins with `FILE:LINE:` where a line is known."""
 
 
+class BadAddress(BotdeckError):
+    """It cannot be the address of a deck."""
+
+
 class ProtocolError(BotdeckError):
     """A peer sent a frame that cannot be understood."""
 

@@ -121,12 +121,21 @@ class RunnerLinks:
             link.end(LinkClosed(FORBIDDEN, f"{by} took the access of runner {runner} away."))
             await link.gone.wait()
 
-    async def serve(self, frames: AsyncIterator[str | bytes], send: Callable[[str], Awaitable[None]]) -> None:
-        """One connection, until the runner goes. Raises LinkClosed when it is the deck that ends it, and what `send`
-        raises when the runner went: ConnectionError."""
+    async def serve(
+        self,
+        frames: AsyncIterator[str | bytes],
+        send: Callable[[str], Awaitable[None]],
+        *,
+        joined_as: str | None = None,
+    ) -> None:
+        """One connection, until the runner goes; `joined_as` is whose token it showed, None for the deck's own. Raises
+        LinkClosed when it is the deck that ends it, and what `send` raises when the runner went: ConnectionError."""
         link = RunnerLink(self._services, send)
         try:
-            await link.greet(frames)
+            hello = await link.receive_hello(frames)
+            self._check_name(hello, joined_as)
+            await link.welcome(hello)
+            self._check_name(hello, joined_as)  # again: another one may have come meanwhile, or its access gone
             older = self._links.get(link.runner)
             self._links[link.runner] = link
             if older:
@@ -140,12 +149,29 @@ class RunnerLinks:
                 await link.lost()
             link.gone.set()
 
+    def _check_name(self, hello: Hello, joined_as: str | None) -> None:
+        """Raises LinkClosed when this runner may not be called what it says."""
+        name, joined = hello.runner, self._services.fleet.joined
+        if joined_as is not None and joined_as not in joined:
+            raise LinkClosed(FORBIDDEN, f"The access of runner {joined_as} was taken away.")
+        if joined_as not in (None, name):
+            raise LinkClosed(FORBIDDEN, f"It joined as {joined_as}, and cannot be called {name}. Leave --name out.")
+        if joined_as is None and name in joined:
+            raise LinkClosed(FORBIDDEN, f"A runner of another host joined as {name}. Choose another --name.")
+        present = self._links.get(name)
+        if present is not None and present.instance != hello.instance:
+            raise LinkClosed(
+                REPLACED, f"Another runner {name} is connected, from {present.host}. Choose another --name."
+            )
+
 
 class RunnerLink:
     """One connection of one runner."""
 
     def __init__(self, services: LinkServices, send: Callable[[str], Awaitable[None]]) -> None:
         self.runner = ""
+        self.host = ""
+        self.instance = ""
         self.gone = asyncio.Event()
         """Set when nothing of it is left, and everyone was told."""
         self._services = services
@@ -156,8 +182,7 @@ class RunnerLink:
         self._starting_over: asyncio.Task[None] | None = None
         self._unremembered: set[str] = set()
 
-    async def greet(self, frames: AsyncIterator[str | bytes]) -> None:
-        """Hello, Welcome."""
+    async def receive_hello(self, frames: AsyncIterator[str | bytes]) -> Hello:
         try:
             async with asyncio.timeout(HELLO_TIMEOUT_S):
                 hello = _decode(await anext(frames))
@@ -169,7 +194,10 @@ class RunnerLink:
             raise LinkClosed(
                 BAD_FRAME, f"The runner speaks version {hello.version} of the protocol, this deck {PROTOCOL_VERSION}."
             )
-        self.runner = hello.runner
+        return hello
+
+    async def welcome(self, hello: Hello) -> None:
+        self.runner, self.host, self.instance = hello.runner, hello.host, hello.instance
         apart = (hello.now - self._services.clock.now()).total_seconds()
         if abs(apart) > CLOCKS_APART_S:
             _log.warning("The clock of runner %s (%s) is %+.1f s from the deck's.", hello.runner, hello.host, apart)

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult
 
-from botdeck.data_dir import running_deck
-from botdeck.errors import BotdeckError
-
-_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+from botdeck.data_dir import joined_deck, running_deck
+from botdeck.errors import BadAddress, BotdeckError
+from botdeck.protocol.addresses import is_local, is_readable_on_the_way, link_url, parse_address
 
 
 class NoDeck(BotdeckError):
@@ -21,6 +20,10 @@ class DeckAddress:
     """The WebSocket to dial."""
     token: str
     local: bool
+    runner: str | None = None
+    """What this runner is called there, when that is not its own choice: it joined the deck by that name."""
+    readable: bool = False
+    """Whoever is between here and there can read along."""
 
     @property
     def shown(self) -> str:
@@ -28,26 +31,36 @@ class DeckAddress:
 
 
 def find_deck(data_dir: Path, *, url: str | None, base_path: Callable[[], str]) -> DeckAddress:
-    """`url` is what the command line named; without it the deck of the same data directory. Raises NoDeck."""
+    """`url` is what the command line named; without it the deck that was joined, or else the one of the same data
+    directory. Raises NoDeck."""
+    try:
+        joined = joined_deck(data_dir) if url is None else None
+    except ValueError as error:
+        raise NoDeck(str(error)) from None
+    if joined is not None:
+        address = parse_url(joined.url)
+        return _deck_at(address, address.path, joined.token, joined.runner)
     address = parse_url(url or _url_of_local_deck(data_dir))
     base = address.path if address.path.strip("/") else base_path()
-    link = urlunsplit((_SCHEMES[address.scheme], address.netloc, base.rstrip("/") + "/api/runner/link", "", ""))
-    local = address.hostname in ("127.0.0.1", "::1", "localhost")
-    return DeckAddress(link=link, token=_token(data_dir / "runner-token"), local=local)
+    return _deck_at(address, base, _token(data_dir / "runner-token"), None)
+
+
+def _deck_at(address: SplitResult, base_path: str, token: str, runner: str | None) -> DeckAddress:
+    return DeckAddress(
+        link=link_url(address, base_path),
+        token=token,
+        local=is_local(address),
+        runner=runner,
+        readable=is_readable_on_the_way(address),
+    )
 
 
 def parse_url(url: str) -> SplitResult:
     """Raises NoDeck unless it can be dialled."""
     try:
-        address = urlsplit(url)
-        usable = address.scheme in _SCHEMES and url.isprintable() and " " not in url and address.port != 0
-        # As the socket does it: labels that are empty or too long are refused there with an error of their own kind.
-        usable = usable and bool((address.hostname or "").encode("idna"))
-    except ValueError:
-        usable = False
-    if not usable:
-        raise NoDeck(f"{url!r} is no address of a deck; expected one like https://deck.example.org/")
-    return address
+        return parse_address(url)
+    except BadAddress as error:
+        raise NoDeck(str(error)) from None
 
 
 def _url_of_local_deck(data_dir: Path) -> str:
