@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from botdeck import __version__
+from botdeck.cli import run_records, runner_verbs
 from botdeck.cli.client import DeckAway, DeckClient, DeckRefused
 from botdeck.cli.durations import hours_minutes
 from botdeck.cli.stack import Stack, StackFailed, StackTrouble, address_when_up, take_lock, up_pid
@@ -31,6 +32,7 @@ from botdeck.cli.terminal import (
     printable,
     settings_for,
 )
+from botdeck.data_dir import joined_deck, joined_file
 from botdeck.errors import BotdeckError
 from botdeck.lifecycle import ALIVE
 from botdeck.models import Action, BotStatus, LogLine, State, Wanted
@@ -43,6 +45,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(runner_verbs.app, name="runner")
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Bots, or 'all'.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Return when the order is taken, not when it is done.")]
 
@@ -67,6 +70,7 @@ def up(
 ) -> None:
     """Start a deck and a runner on this machine; Ctrl-C ends both and stops the bots."""
     settings = settings_for(config)
+    _refuse_beside_another_deck(settings)
     if detach:
         _up_detached(settings)
         return
@@ -177,6 +181,10 @@ def logs(
         fail(error)
 
 
+app.command()(run_records.runs)
+app.command()(run_records.why)
+
+
 @app.command()
 def deck(config: Config = None) -> None:
     """Run a deck alone, in the foreground."""
@@ -187,6 +195,21 @@ def deck(config: Config = None) -> None:
 def version() -> None:
     """Print the version."""
     out.print(__version__)
+
+
+def _refuse_beside_another_deck(settings: Settings) -> None:
+    """A runner that joined a deck elsewhere would report nothing to one that is started here."""
+    try:
+        joined = joined_deck(settings.data_dir)
+    except ValueError:
+        joined = None  # the runner says what is wrong with it
+    if joined is not None:
+        fail(
+            BotdeckError(
+                f"The runner here joined the deck at {joined.url}. Say `botdeck runner` to run it; to have a deck of "
+                f"its own here again, remove {joined_file(settings.data_dir)}."
+            )
+        )
 
 
 def _say_up(settings: Settings, url: str) -> None:

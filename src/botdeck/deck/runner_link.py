@@ -143,10 +143,15 @@ class RunnerLinks:
             await link.run(frames)
         finally:
             link.let_go()
+            await self._part(link)
+
+    async def _part(self, link: "RunnerLink") -> None:
+        try:
             if self._links.get(link.runner) is link:
                 del self._links[link.runner]
                 _log.warning("Runner %s is away.", link.runner)
                 await link.lost()
+        finally:
             link.gone.set()
 
     def _check_name(self, hello: Hello, joined_as: str | None) -> None:

@@ -38,6 +38,11 @@ def is_local(address: SplitResult) -> bool:
     return address.hostname in _LOOPBACK
 
 
-def is_readable_on_the_way(address: SplitResult) -> bool:
-    """Whoever is between here and there can read and change what goes over it."""
-    return address.scheme == "http" and not is_local(address)
+def warning_for(address: SplitResult) -> str | None:
+    """What is wrong with using it, in a sentence."""
+    if address.scheme == "https" or is_local(address):
+        return None
+    return (
+        f"Nothing is encrypted on the way to {base_url(address)}: whoever is between can read along and order the bots "
+        f"about. Join the deck by an https:// address."
+    )
