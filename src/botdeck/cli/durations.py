@@ -22,7 +22,7 @@ def largest_units(seconds: float) -> str:
         if whole >= size_s or parts:
             parts.append(f"{whole // size_s}{unit}")
             whole %= size_s
-    return " ".join(parts[:2])
+    return " ".join(part for part in parts[:2] if not part.startswith("0"))
 
 
 def hours_minutes(seconds: float | None) -> str:

@@ -108,7 +108,7 @@ class DeckLink:
         self._work = asyncio.Event()
         self._progress_at = 0.0
         self._away: str | None = None
-        """Why there is no link, as it was logged."""
+        """Why there is no link, as it was logged; refusals count as one, however the deck words them."""
         self._warned = False
         self._patient_until = 0.0
 
@@ -241,12 +241,13 @@ class DeckLink:
     def _say_away(self, error: Exception) -> None:
         """Once. Again only for what the deck itself says, for then something is to be done about it."""
         reason = in_words(error)
+        kind = "refusal" if is_refusal(error) else reason
         said_by_deck = is_said_by_deck(error)
         if not said_by_deck and boot_clock() < self._patient_until:
             return
-        if self._away is None or (said_by_deck and reason != self._away):
+        if self._away is None or (said_by_deck and kind != self._away):
             log.warning("No link to the deck: %s. Bots go on; what they write is kept and shipped later.", reason)
-            self._away = reason
+            self._away = kind
 
     # Sending: reports first, then data of each stream in turn.
 
