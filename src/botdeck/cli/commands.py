@@ -19,19 +19,19 @@ from botdeck import __version__
 from botdeck.cli import run_records, runner_verbs
 from botdeck.cli.client import DeckAway, DeckClient, DeckRefused
 from botdeck.cli.durations import hours_minutes
-from botdeck.cli.stack import Stack, StackFailed, StackTrouble, address_when_up, take_lock, up_pid
-from botdeck.cli.terminal import (
+from botdeck.cli.ground import (
     Config,
     Json,
     become,
-    client_for,
-    data_dir_for,
+    client_of,
+    data_dir,
     err,
     fail,
     out,
     printable,
-    settings_for,
+    settings_of,
 )
+from botdeck.cli.stack import Stack, StackFailed, StackTrouble, address_when_up, take_lock, up_pid
 from botdeck.data_dir import joined_deck, joined_file
 from botdeck.errors import BotdeckError
 from botdeck.lifecycle import ALIVE
@@ -69,7 +69,7 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it is up.")] = False,
 ) -> None:
     """Start a deck and a runner on this machine; Ctrl-C ends both and stops the bots."""
-    settings = settings_for(config)
+    settings = settings_of(config)
     _refuse_beside_another_deck(settings)
     if detach:
         _up_detached(settings)
@@ -89,14 +89,14 @@ def down(
     keep_bots: Annotated[bool, typer.Option("--keep-bots", help="Leave the bots running for the next `up`.")] = False,
 ) -> None:
     """End what `up` started: stop the bots, then the runner and the deck."""
-    data_dir = data_dir_for(config)
-    pid = up_pid(data_dir)
+    place = data_dir(config)
+    pid = up_pid(place)
     if pid is None:
         out.print("Botdeck is not up here.")
         return
     os.kill(pid, signal.SIGUSR1 if keep_bots else signal.SIGINT)
     # It ends: the runner kills what does not end within its stop_timeout_s, which may be long.
-    while up_pid(data_dir) == pid:
+    while up_pid(place) == pid:
         time.sleep(0.05)
     out.print("Botdeck is down; the bots go on." if keep_bots else "Botdeck is down.")
 
@@ -104,7 +104,7 @@ def down(
 @app.command()
 def ps(config: Config = None, as_json: Json = False) -> None:
     """Show every bot: state, uptime, restarts, figures of today."""
-    client = client_for(config)
+    client = client_of(config)
     try:
         bots = client.bots().bots
         stats = {bot.bot: client.stats(bot.bot) for bot in bots}
@@ -166,7 +166,7 @@ def logs(
     as_json: Json = False,
 ) -> None:
     """Show what a bot wrote."""
-    client = client_for(config)
+    client = client_of(config)
     try:
         bot = name or client.bots().default_bot
         if bot is None:
@@ -252,7 +252,7 @@ def _up_detached(settings: Settings) -> None:
 
 
 def _act(action: Action, names: list[str], config: Path | None, as_json: bool, no_wait: bool) -> None:
-    client = client_for(config)
+    client = client_of(config)
     try:
         chosen = [bot.bot for bot in client.bots().bots] if names == [EVERY_BOT] else names
     except BotdeckError as error:

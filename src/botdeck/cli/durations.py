@@ -7,7 +7,7 @@ _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 def parse_duration_s(text: str) -> float:
     """`90s`, `15m`, `1h`, `2d`. Raises ValueError in words."""
-    number = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text.strip())
+    number = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smhd])", text.strip())
     if number is None:
         raise ValueError(f"expected a duration like 90s, 15m, 1h or 2d, not {text!r}")
     return float(number[1]) * _UNIT_S[number[2]]

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from botdeck.cli.client import DeckClient
 from botdeck.cli.durations import largest_units
-from botdeck.cli.terminal import Config, Json, client_for, fail, out, printable
+from botdeck.cli.ground import Config, Json, client_of, fail, out, printable
 from botdeck.errors import BotdeckError, UnknownRun
 from botdeck.models import LastCommand, MemoryPoint, Run
 from botdeck.protocol.codec import to_json
@@ -30,7 +30,7 @@ def runs(
 ) -> None:
     """Show the lives of a bot's process, newest first, and how each ended."""
     try:
-        found = client_for(config).runs(name, limit=limit)
+        found = client_of(config).runs(name, limit=limit)
     except BotdeckError as error:
         fail(error)
     if as_json:
@@ -60,7 +60,7 @@ def why(
     as_json: Json = False,
 ) -> None:
     """Say why a run of a bot ended, and what it did last."""
-    client = client_for(config)
+    client = client_of(config)
     try:
         found = client.run(name, run or _last_ended(client, name))
     except BotdeckError as error:

@@ -9,8 +9,8 @@ import typer
 from rich.text import Text
 
 from botdeck.cli.durations import largest_units, parse_duration_s
+from botdeck.cli.ground import Config, Json, become, client_of, complain, fail, out, settings_of
 from botdeck.cli.joining import join as join_deck
-from botdeck.cli.terminal import Config, Json, become, client_for, complain, err, fail, out, settings_for
 from botdeck.data_dir import joined_file
 from botdeck.errors import BotdeckError
 from botdeck.protocol.addresses import parse_address, warning_for
@@ -42,11 +42,11 @@ def join(
     config: Config = None,
 ) -> None:
     """Have this host's runner report to the deck of another host."""
-    settings = settings_for(config or context.obj)
+    settings = settings_of(config or context.obj)
     try:
         address = parse_address(url)
         if warning := warning_for(address):
-            err.print(Text(f"botdeck: {warning}"), soft_wrap=True)
+            complain(warning)
         joined = join_deck(address, token, name=name, data_dir=settings.data_dir)
     except BotdeckError as error:
         fail(error)
@@ -69,8 +69,8 @@ def invite(
     as_json: Json = False,
 ) -> None:
     """Make a token that lets the runner of another host join this deck, once."""
-    settings = settings_for(config or context.obj)
-    client = client_for(settings.path)
+    settings = settings_of(config or context.obj)
+    client = client_of(settings.path)
     try:
         for_s = parse_duration_s(duration)
     except ValueError as error:
@@ -88,10 +88,8 @@ def invite(
     out.print(Text(f"\n  botdeck runner join {url} {invitation.token}\n"), soft_wrap=True)
     if urlsplit(url).hostname in _LOOPBACK:
         complain(
-            BotdeckError(
-                "This deck listens for its own machine only, so another host cannot reach it there. Set public_url "
-                "(with a proxy that speaks https in front) or host under [deck]; docs/operations.md says how."
-            )
+            "This deck listens for its own machine only, so another host cannot reach it there. Set public_url (with a "
+            "proxy that speaks https in front) or host under [deck]; docs/operations.md says how."
         )
 
 
@@ -102,7 +100,7 @@ def remove(
     config: Config = None,
 ) -> None:
     """Take the access of a runner that joined away. Its bots go on, and are unknown here."""
-    client = client_for(config or context.obj)
+    client = client_of(config or context.obj)
     try:
         client.remove_runner(name)
     except BotdeckError as error:

@@ -49,7 +49,8 @@ class RunnerAccess:
     async def load(self) -> None:
         """Tell the fleet which runners joined."""
         documents = await self._storage.documents(RUNNERS)
-        self._fleet.joined = {document.id for document in documents if _stands(document)}
+        self._fleet.joined.clear()
+        self._fleet.joined.update(document.id for document in documents if _stands(document))
 
     async def invite(self, name: str | None, for_s: float, *, by: str) -> Invitation:
         """Raises RunnerExists when a runner of that name is there already."""

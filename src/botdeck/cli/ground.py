@@ -1,5 +1,4 @@
-"""What all verbs share: their common options, the way to the configuration and to the deck, and how a failure is said.
-Exit codes: 0 done, 1 refused or failed, 2 wrong usage or configuration."""
+"""What all verbs stand on: where they print, how they find their configuration, and how they fail."""
 
 import os
 import sys
@@ -24,14 +23,15 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
 
 
-def settings_for(config: Path | None) -> Settings:
+def settings_of(config: Path | None) -> Settings:
+    """Ends with code 2 when they cannot be used."""
     try:
         return load_settings(config or find_config(Path.cwd()))
     except ConfigError as error:
         fail(error, code=2)
 
 
-def data_dir_for(config: Path | None) -> Path:
+def data_dir(config: Path | None) -> Path:
     """Of a configuration that may be broken: that is said, and keeps nobody from seeing and stopping bots."""
     try:
         path = config or find_config(Path.cwd())
@@ -46,17 +46,17 @@ def data_dir_for(config: Path | None) -> Path:
         return data_dir_of(path)
 
 
-def client_for(config: Path | None) -> DeckClient:
-    data_dir = data_dir_for(config)
+def client_of(config: Path | None) -> DeckClient:
+    """Ends with code 1 when no deck runs there."""
     try:
-        return DeckClient(data_dir)
+        return DeckClient(data_dir(config))
     except DeckAway as error:
         fail(error)
 
 
 def become(module: str, config: Path | None) -> None:
     """This process goes on as one of the two programs."""
-    settings = settings_for(config)
+    settings = settings_of(config)
     os.execv(sys.executable, [sys.executable, "-m", module, "--config", str(settings.path)])  # noqa: S606
 
 
@@ -65,7 +65,7 @@ def fail(error: BotdeckError, *, code: int = 1) -> NoReturn:
     raise typer.Exit(code)
 
 
-def complain(error: BotdeckError) -> None:
+def complain(error: BotdeckError | str) -> None:
     err.print(Text(f"botdeck: {error}"), soft_wrap=True)
 
 
