@@ -69,7 +69,7 @@ class Runner:
         self._lock = _take_runner_lock(own / "lock", data_dir)
         address = partial(find_deck, data_dir, url=deck_url, base_path=self._base_path, name=name)
         host = socket.gethostname()
-        self._link = DeckLink(host, self, address, instance=_instance(data_dir))
+        self._link = DeckLink(host, self, address, instance=instance_of(data_dir))
         self._tools = Tools(
             runner_name=name or host,
             bots_dir=own / "bots",
@@ -287,7 +287,7 @@ def _take_runner_lock(path: Path, data_dir: Path) -> int:
     return lock
 
 
-def _instance(data_dir: Path) -> str:
+def instance_of(data_dir: Path) -> str:
     """Which runner this is, whatever it is called: the same after a crash, another for a copy of the folder or of the
     whole machine."""
     folder = data_dir.stat()
