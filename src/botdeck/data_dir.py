@@ -5,7 +5,7 @@ import fcntl
 import json
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 MODE = 0o711
@@ -45,7 +45,7 @@ class JoinedDeck:
     url: str
     runner: str
     """What the runner is called there."""
-    token: str
+    token: str = field(repr=False)
 
 
 def joined_file(data_dir: Path) -> Path:
