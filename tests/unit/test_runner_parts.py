@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import pwd
+import shutil
 import signal
 import stat
 import subprocess
@@ -22,6 +23,7 @@ from botdeck.runner import endings, launch, process
 from botdeck.runner.deck_address import NoDeck, find_deck
 from botdeck.runner.environment import CannotRun, bot_environment, system_user
 from botdeck.runner.journal import Entry, Journal
+from botdeck.runner.main import instance_of
 from botdeck.runner.run_dir import RunDirectory, new_run_id, run_started_at
 from botdeck.runner.spawner import Request
 from botdeck.runner.whole_file import WholeFile
@@ -328,6 +330,77 @@ def test_a_deck_that_cannot_be_dialled_yet_is_told_in_words(tmp_path: Path) -> N
     assert "the runner's token cannot be read" in words()
     (tmp_path / "runner-token").write_text("two\nlines\n")
     assert "it should be one line" in words()
+
+
+def join_deck(folder: Path, url: str = "https://deck.example.org/bots/") -> None:
+    (folder / "joined.json").write_text(json.dumps({"url": url, "runner": "web-2", "token": "its-own"}))
+
+
+def test_a_runner_that_joined_dials_that_deck_with_its_own_token_and_name(tmp_path: Path) -> None:
+    join_deck(tmp_path)
+    (tmp_path / "runner-token").write_text("word\n")
+    (tmp_path / "deck.json").write_text('{"url": "http://127.0.0.1:1/", "pid": 1}')
+
+    found = find_deck(tmp_path, url=None, base_path=lambda: "/own/")
+    renamed = find_deck(tmp_path, url=None, base_path=lambda: "/", name="other")
+    named = find_deck(tmp_path, url="http://127.0.0.1:2/", base_path=lambda: "/")
+
+    assert (found.link, found.token) == ("wss://deck.example.org/bots/api/runner/link", "its-own")
+    assert (found.runner, found.joined, found.warning) == ("web-2", True, None)
+    assert renamed.runner == "other"
+    assert (named.link, named.token, named.runner, named.joined) == (
+        "ws://127.0.0.1:2/api/runner/link",
+        "word",
+        None,
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("http://deck.example.org/", True),
+        ("ws://192.0.2.1:8765/", True),
+        ("https://deck.example.org/", False),
+        ("http://127.0.0.1:8765/", False),
+        ("http://[::1]:8765/", False),
+    ],
+)
+def test_a_way_that_others_can_read_is_warned_of(tmp_path: Path, url: str, warned: bool) -> None:
+    join_deck(tmp_path, url)
+
+    assert bool(find_deck(tmp_path, url=None, base_path=lambda: "/").warning) is warned
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"url": "https://h/", "runner": "", "token": "t"}',
+        '{"url": "https://h/", "runner": "r", "token": "a\\nb"}',
+    ],
+)
+def test_a_damaged_note_of_joining_is_said_and_no_other_deck_is_dialled(tmp_path: Path, kept: str) -> None:
+    (tmp_path / "joined.json").write_text(kept)
+    (tmp_path / "runner-token").write_text("word\n")
+    (tmp_path / "deck.json").write_text('{"url": "http://127.0.0.1:1/", "pid": 1}')
+
+    with pytest.raises(NoDeck, match=r"joined\.json is damaged; join the deck once more, with a new token"):
+        find_deck(tmp_path, url=None, base_path=lambda: "/")
+
+
+def test_a_copied_folder_is_another_runner_and_a_renamed_one_the_same(tmp_path: Path) -> None:
+    folder, copy, renamed = tmp_path / "one", tmp_path / "two", tmp_path / "three"
+    folder.mkdir()
+    one = instance_of(folder)
+    shutil.copytree(folder, copy)
+    folder.rename(renamed)
+
+    assert instance_of(copy) != one
+    assert instance_of(renamed) == one
 
 
 @pytest.mark.parametrize(

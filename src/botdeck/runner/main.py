@@ -7,6 +7,7 @@ takes the bots over. SIGHUP reads botdeck.toml again.
 import argparse
 import asyncio
 import contextlib
+import hashlib
 import logging
 import os
 import resource
@@ -28,6 +29,7 @@ from botdeck.runner.deck_address import NoDeck, find_deck, parse_url
 from botdeck.runner.deck_link import DeckLink
 from botdeck.runner.environment import without_botdeck
 from botdeck.runner.journal import Journal
+from botdeck.runner.process import boot_id
 from botdeck.runner.run_dir import FOLDER_MODE, RunDirectory
 from botdeck.runner.spawner import Spawner
 from botdeck.runner.stream import Stream
@@ -54,7 +56,7 @@ class Broken(BotdeckError):
 class Runner:
     """All bots of one configuration. Use `run` once."""
 
-    def __init__(self, settings: Settings, *, name: str, deck_url: str | None) -> None:
+    def __init__(self, settings: Settings, *, name: str | None, deck_url: str | None) -> None:
         self._settings = settings
         self._bots: dict[str, BotRunner] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -68,11 +70,12 @@ class Runner:
         for folder in (own, own / "bots"):
             _make_folder(folder)
         self._lock = _take_runner_lock(own / "lock", data_dir)
-        address = partial(find_deck, data_dir, url=deck_url, base_path=lambda: self._settings.deck.base_path)
-        self._link = DeckLink(name, self, address)
         self._applied = AppliedNote(data_dir, settings)
+        address = partial(find_deck, data_dir, url=deck_url, base_path=self._base_path, name=name)
+        host = socket.gethostname()
+        self._link = DeckLink(host, self, address, instance=instance_of(data_dir))
         self._tools = Tools(
-            runner_name=name,
+            runner_name=name or host,
             bots_dir=own / "bots",
             autoload=_lay_out_sdk(own / "sdk"),
             own_environment=os.environ.copy(),
@@ -84,6 +87,9 @@ class Runner:
             changed=self._changed.set,
             process_begins=self._applied.process_begins,
         )
+
+    def _base_path(self) -> str:
+        return self._settings.deck.base_path
 
     # What the link asks.
 
@@ -259,7 +265,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="botdeck.runner", description="Keeps bots running and reports to a deck.")
     parser.add_argument("--config", type=Path, help=f"the {CONFIG_NAME} to use; otherwise the nearest one above")
     parser.add_argument("--deck", metavar="URL", help="the deck to report to; otherwise the one of the data directory")
-    parser.add_argument("--name", default=socket.gethostname(), help="what this runner is called; default: the host")
+    parser.add_argument("--name", help="what this runner is called; default: as it joined, or else the host")
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s runner %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("websockets").setLevel(logging.CRITICAL)  # what matters of it is said here, in one line
@@ -302,6 +308,13 @@ def _take_runner_lock(path: Path, data_dir: Path) -> int:
         first = lock_holder(path)
         raise AnotherRunner(f"another runner (pid {first}) keeps the bots of {data_dir} already. End that one first.")
     return lock
+
+
+def instance_of(data_dir: Path) -> str:
+    """Which runner this is, whatever it is called: the same after a crash, another for a copy of the folder or of the
+    whole machine."""
+    folder = data_dir.stat()
+    return hashlib.sha256(f"{boot_id()}/{folder.st_dev}/{folder.st_ino}".encode()).hexdigest()[:16]
 
 
 def _lay_out_sdk(target: Path) -> Path | None:
