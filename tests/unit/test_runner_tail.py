@@ -42,7 +42,7 @@ async def test_a_look_that_fails_is_not_the_last(
 
     path = tmp_path / "out"
     path.touch()
-    stream = Stream("b/r/out", path, remember_base=no_room)
+    stream = Stream("b/r/out", path, remember=no_room)
     watched.tail.watch(stream)
     path.write_bytes(b"before")
     await watched.noticed()

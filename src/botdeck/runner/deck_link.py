@@ -124,7 +124,7 @@ class DeckLink:
             self._shipment.grown(stream)
             self._work.set()
         elif stream.over:
-            stream.close()  # without a deck there may be thousands, and each is opened again when its turn comes
+            stream.rest()  # without a deck there may be thousands, and each is opened again when its turn comes
 
     def report_status(self, status: BotStatus) -> None:
         if self._connected:

@@ -22,12 +22,14 @@ from botdeck.errors import BotdeckError, ConfigError, UnknownBot
 from botdeck.models import Action
 from botdeck.protocol.frames import Member
 from botdeck.runner.bot_runner import BotRunner, Tools
+from botdeck.runner.budget import Budgets
 from botdeck.runner.deck_address import NoDeck, find_deck, parse_url
 from botdeck.runner.deck_link import DeckLink
 from botdeck.runner.environment import without_botdeck
 from botdeck.runner.journal import Journal
 from botdeck.runner.run_dir import FOLDER_MODE, RunDirectory
 from botdeck.runner.spawner import Spawner
+from botdeck.runner.stream import Stream
 from botdeck.runner.tail import Tail
 from botdeck.sdk.install import copy_sdk
 from botdeck.settings import CONFIG_NAME, Settings, find_config, load_settings
@@ -67,6 +69,7 @@ class Runner:
         self._lock = _take_runner_lock(own / "lock", data_dir)
         address = partial(find_deck, data_dir, url=deck_url, base_path=lambda: self._settings.deck.base_path)
         self._link = DeckLink(name, self, address)
+        self._budgets = Budgets(data_dir, lambda: self._settings, ship=self._link.grown)
         self._tools = Tools(
             runner_name=name,
             bots_dir=own / "bots",
@@ -74,7 +77,7 @@ class Runner:
             own_environment=os.environ.copy(),
             journal=Journal(own / "journal.json"),
             spawner=Spawner(without_botdeck(os.environ)),
-            tail=Tail(self._link.grown),
+            tail=Tail(self._grown),
             link=self._link,
             changed=self._changed.set,
         )
@@ -98,6 +101,11 @@ class Runner:
             bot.shipped(run)
             self._changed.set()
 
+    def _grown(self, stream: Stream) -> None:
+        """What is too much is dropped before it is shipped."""
+        self._budgets.grown(stream)
+        self._link.grown(stream)
+
     # Its life.
 
     async def run(self) -> None:
@@ -114,6 +122,7 @@ class Runner:
         finally:
             await _cancel([*self._helpers, *self._adding, *self._tasks.values()])
             self._tools.spawner.close()
+            self._budgets.close()
             self._write_again()
             for bot in self._bots.values():
                 bot.close()
@@ -153,6 +162,7 @@ class Runner:
         while True:
             await asyncio.sleep(WRITE_AGAIN_S)
             self._write_again()
+            self._budgets.look_at_disk()
 
     def _write_again(self) -> None:
         """What the disk had no room for, if anything."""

@@ -25,6 +25,8 @@ class Shipment:
         """Streams that may have something to send, in the order of their turns."""
         self._unreadable: dict[Stream, None] = {}
         """Streams to be tried again later."""
+        self._waiting: set[Stream] = set()
+        """Streams with frames that wait for an acknowledgement."""
 
     @property
     def runs(self) -> Iterable[RunDirectory]:
@@ -37,7 +39,7 @@ class Shipment:
     @property
     def waiting(self) -> bool:
         """Whether frames wait for an acknowledgement."""
-        return any(stream.waiting for stream, _ in self._streams.values())
+        return bool(self._waiting)
 
     @property
     def unreadable(self) -> bool:
@@ -57,6 +59,7 @@ class Shipment:
         for stream in streams:
             if not stream.complete:
                 stream.begin(cursors.get(stream.name))
+                self._waiting.discard(stream)
                 self._ready[stream] = None
 
     def begin_all(self, cursors: Mapping[str, int]) -> None:
@@ -72,7 +75,7 @@ class Shipment:
         for run in self._runs.values():
             if run.over:
                 for stream in run.streams:
-                    stream.close()
+                    stream.rest()
 
     def next_frame(self, now: datetime) -> Data | None:
         """The next frame of the stream whose turn it is, which then goes to the end of the queue."""
@@ -91,6 +94,7 @@ class Shipment:
         self._unreadable.pop(stream, None)
         if frame is not None:
             self._ready[stream] = None
+            self._waiting.add(stream)
         return frame
 
     def acknowledge(self, ack: Ack) -> None:
@@ -98,6 +102,8 @@ class Shipment:
             return
         stream, run = self._streams[ack.stream]
         stream.acknowledge(ack.offset, final=ack.final)
+        if not stream.waiting:
+            self._waiting.discard(stream)
         self._ready[stream] = None
         self._let_go(run)
 
@@ -112,8 +118,8 @@ class Shipment:
         """Somebody deleted it. While its run lives there is nothing to give up: at its end this is asked again."""
         if stream.over:
             log.error("%s: is gone, and what the deck does not have of it is lost.", stream.path)
-            stream.complete = True
-            self._let_go(self._streams[stream.name][1])
+            stream.give_up()
+            self._ready[stream] = None
 
     def _let_go(self, run: RunDirectory) -> None:
         if not run.done:
@@ -123,4 +129,5 @@ class Shipment:
             self._streams.pop(stream.name, None)
             self._ready.pop(stream, None)
             self._unreadable.pop(stream, None)
+            self._waiting.discard(stream)
         self._shipped(run)
