@@ -102,8 +102,10 @@ class Stream:
         self._asking = False
         self._align_at: int | None = None
         """Where the deck stands, still to be found in the file."""
+        self._aligned = False
+        """It was found, once at least."""
         self._punched = 0
-        self._looks = -1
+        self._looks = 0
         self._block = holes.BLOCK
         self._fd: int | None = None
 
@@ -149,25 +151,25 @@ class Stream:
         if end < self.seen:
             self._shrank(end)
             end = os.fstat(self.fileno()).st_size + self.base
-        self._looks += 1
-        if not found.st_nlink or self._looks % LOOKS_PER_NAME == 0:
-            self.check_name()
         grew = end > self.seen
         if grew:
             self._marks.add(self.seen, now)
             self.seen = end
         if self._gaps_from is None:
             self._find_gaps(self.base, self.seen)
+        self._looks += 1
+        if not found.st_nlink or self._looks % LOOKS_PER_NAME == 0:
+            self.check_name()
         if grew:
             self._settle()
         return grew
 
     def check_name(self) -> None:
-        """Say so when the name does not lead to the file any more."""
-        if self._nameless or self.over or is_named(self.path, file_id(self.fileno())):
+        """Say so when the name does not lead to the file any more, as soon as it is known where the deck stands."""
+        if self._nameless or self.over or not self._aligned or is_named(self.path, file_id(self.fileno())):
             return
         self._nameless = True
-        here = Gap(begin=self.seen, end=self.seen)
+        here = Gap(begin=self.sent, end=self.sent)
         self._say(f"Somebody removed or replaced {self.path}; what the bot writes is followed. {PLEASE}", here)
 
     def end(self, now: datetime) -> None:
@@ -438,7 +440,9 @@ class Stream:
         if self._gaps_from is not None and cursor < self._gaps_from:
             self._find_gaps(max(cursor, self.base), self._gaps_from)
         self.sent = self.acked = cursor
+        self._aligned = True
         self._forget_shipped()
+        self.check_name()
         self._settle()
 
     def _find_gaps(self, begin: int, end: int) -> None:
