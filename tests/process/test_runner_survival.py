@@ -554,7 +554,7 @@ async def test_a_file_that_is_truncated_is_survived_and_said(house: RunnerHouse,
     await fake_deck.until(lambda: fake_deck.all_bytes("bot") == b"before\n" * 100)
 
     os.truncate(house.run_dirs("bot")[0] / "out", 0)
-    await house.until(lambda: "became shorter" in house.log_text())
+    await house.until(lambda: "Somebody truncated" in house.log_text())
     (house.folder / "more").touch()
 
     await fake_deck.until(lambda: fake_deck.all_bytes("bot") == b"before\n" * 100 + b"after\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from botdeck.protocol.frames import MAX_DATA_BYTES, Data
+from botdeck.runner import holes
 from botdeck.runner.marks import MOST_MARKS
 from botdeck.runner.stream import KEPT_BYTES, MOST_IN_FLIGHT, PUNCH_STEP, Stream
 
@@ -715,3 +716,37 @@ def test_whatever_happens_what_is_kept_and_what_is_missing_are_all_there_was(fil
             assert written[:begin].endswith(b"\n") or begin == 0
             assert frame.payload.endswith(b"\n") or not frame.payload
     assert stream.waiting_bytes == 0
+
+
+def test_a_truncation_is_noticed_although_the_file_is_longer_than_before(file: File, stream: Stream) -> None:
+    deck = Deck()
+    stream.begin(0)
+    file.write(b"before\n")
+    stream.look(NOON)
+    ship(stream, deck)
+
+    os.truncate(file.path, 0)
+    file.write(b"after, and longer than what was there\n")
+    stream.look(NOON)
+    ship(stream, deck)
+
+    assert deck.data == b"before\nafter, and longer than what was there\n"
+    assert len(deck.notices) == 1
+
+
+def test_where_no_holes_can_be_made_what_is_dropped_is_skipped(
+    file: File, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holes, "_trouble", "No holes here.")
+    file.write(LINES)
+    stream.look(NOON)
+
+    stream.drop_oldest(1_000_000, "there was too much")
+    stream.begin(0)
+    deck = Deck()
+    ship(stream, deck)
+
+    ((begin, gap),) = deck.gaps
+    assert gap > 990_000
+    assert deck.data == LINES[:begin] + LINES[begin + gap :]
+    assert file.path.read_bytes() == LINES

@@ -17,7 +17,7 @@ from pathlib import Path
 from botdeck.runner import holes
 from botdeck.runner.flood import Flood
 from botdeck.runner.process import boot_clock
-from botdeck.runner.stream import Stream
+from botdeck.runner.stream import KEPT_BYTES, Stream
 from botdeck.runner.telling import Tell, tell_nobody
 from botdeck.settings import BotSettings, RunnerSettings, Settings
 
@@ -162,9 +162,9 @@ class Budgets:
             self._hold(account, stream, stream.seen - excess)
         elif stream not in account.dropped_to:
             self._hold(account, stream, stream.seen - growth)
-        begin, reason = account.dropped_to[stream], f"it wrote more than output_rate_mb_s = {bot.output_rate_mb_s:g}"
-        if dropped := _guarded(stream, lambda: stream.drop(begin, stream.seen, reason)):
-            account.dropped_to[stream] = begin + dropped
+        begin, end = account.dropped_to[stream], stream.seen - KEPT_BYTES  # its last words stay in any case
+        reason = f"it wrote more than output_rate_mb_s = {bot.output_rate_mb_s:g}"
+        account.dropped_to[stream] += _guarded(stream, lambda: stream.drop(begin, end, reason))
 
     def _hold(self, account: Account, stream: Stream, begin: int) -> None:
         account.dropped_to[stream] = begin

@@ -30,6 +30,7 @@ MOST_IN_FLIGHT = 8
 """Data frames of one stream that wait for an acknowledgement; more wait in the file."""
 LONGEST_HALF_LINE = 64 << 10
 """What is left of a line after a gap is left out too, unless it is longer."""
+LAST_BYTES = 32
 LOOKS_PER_NAME = 50
 """Between looks at where the name of a growing file leads."""
 
@@ -105,6 +106,8 @@ class Stream:
         self._aligned = False
         """It was found, once at least."""
         self._punched = 0
+        self._last = b""
+        """What stands before `seen`."""
         self._looks = 0
         self._block = holes.BLOCK
         self._fd: int | None = None
@@ -148,13 +151,14 @@ class Stream:
         """Take notice of what was written since the last look; whether there was anything."""
         found = os.fstat(self.fileno())
         end = found.st_size + self.base
-        if end < self.seen:
-            self._shrank(end)
+        if end < self.seen or (end > self.seen and not self._goes_on()):
+            self._shrank()
             end = os.fstat(self.fileno()).st_size + self.base
         grew = end > self.seen
         if grew:
             self._marks.add(self.seen, now)
             self.seen = end
+            self._last = self._before(end)
         if self._gaps_from is None:
             self._find_gaps(self.base, self.seen)
         self._looks += 1
@@ -163,6 +167,14 @@ class Stream:
         if grew:
             self._settle()
         return grew
+
+    def _goes_on(self) -> bool:
+        """Whether what was there the last time is still there. A file that was truncated may have grown past it."""
+        return not self._last or self._before(self.seen) == self._last
+
+    def _before(self, offset: int) -> bytes:
+        begin = max(self.base, offset - LAST_BYTES)
+        return os.pread(self.fileno(), offset - begin, begin - self.base)
 
     def check_name(self) -> None:
         """Say so when the name does not lead to the file any more, as soon as it is known where the deck stands."""
@@ -452,9 +464,8 @@ class Stream:
             self._gaps.add(Gap(begin=first + self.base, end=last + self.base, reasons=reasons))
         self._gaps_from = begin
 
-    def _shrank(self, end: int) -> None:
+    def _shrank(self) -> None:
         """What is in the file now was written after: whoever truncates a file that is written does it to nothing."""
-        log.warning("%s: %s became shorter by %d bytes", self.name, self.path, self.seen - end)
         on_their_way = max(self.acked, min(self.sent, self.seen)) if self._align_at is None else self.acked
         if self.acked < on_their_way:
             # Only if the deck did not get them. (If it did, this is forgotten with their acknowledgement.)
@@ -480,6 +491,7 @@ class Stream:
         self.base = at - file_offset
         self.seen = at
         self._punched = 0
+        self._last = b""
         self._marks.clear()
 
     def _say(self, sentence: str, gap: Gap) -> None:
