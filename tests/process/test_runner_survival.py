@@ -520,13 +520,15 @@ async def test_space_is_given_back_while_a_run_goes_on_and_a_deck_without_memory
     out = house.run_dirs("bot")[0] / "out"
     await house.until(lambda: out.stat().st_blocks * 512 <= 8 << 20)
 
-    # A deck whose database was lost asks for everything from the start; the holes must not come as NULs.
+    # A deck whose database was lost asks for everything from the start; the holes come as a gap and not as NULs.
     await house.kill(first)
     fake_deck.streams.clear()
     await house.start()
     (house.folder / "more").touch()
     await fake_deck.until(lambda: fake_deck.all_bytes("bot").endswith(b"more\n"))
     after_loss = fake_deck.all_bytes("bot")
+    (stored,) = (stored for name, stored in fake_deck.streams.items() if name.endswith("/out"))
+    ((begin, missing),) = stored.gaps
 
     # And the next runner knows what the offsets mean now.
     await house.kill(house.last_runner)
@@ -536,7 +538,9 @@ async def test_space_is_given_back_while_a_run_goes_on_and_a_deck_without_memory
     await fake_deck.order("bot", Action.STOP)
     await fake_deck.until(lambda: any(s.final for s in fake_deck.streams.values()))
 
-    assert b"\0" not in after_loss
+    assert begin == 0
+    assert b"\0" not in after_loss[missing:]
+    assert len(after_loss) == (24 << 20) + len(b"more\n")
     assert fake_deck.all_bytes("bot") == after_loss
 
 
@@ -552,10 +556,15 @@ async def test_a_file_that_is_truncated_is_survived_and_said(house: RunnerHouse,
     await fake_deck.until(lambda: fake_deck.all_bytes("bot") == b"before\n" * 100)
 
     os.truncate(house.run_dirs("bot")[0] / "out", 0)
-    await house.until(lambda: "became shorter" in house.log_text())
+    await house.until(lambda: "Somebody truncated" in house.log_text())
     (house.folder / "more").touch()
 
     await fake_deck.until(lambda: fake_deck.all_bytes("bot") == b"before\n" * 100 + b"after\n")
+    (stored,) = (stored for name, stored in fake_deck.streams.items() if name.endswith("/out"))
+    assert stored.gaps == []
+    assert [notice.partition(".")[0] for notice in stored.notices] == [
+        f"Somebody truncated {house.run_dirs('bot')[0]}/out"
+    ]
 
 
 async def test_a_file_that_is_moved_away_is_followed(house: RunnerHouse, fake_deck: FakeDeck) -> None:

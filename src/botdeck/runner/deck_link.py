@@ -44,6 +44,7 @@ from botdeck.runner.process import boot_clock
 from botdeck.runner.run_dir import RunDirectory
 from botdeck.runner.shipment import Shipment
 from botdeck.runner.stream import Stream
+from botdeck.runner.telling import Tell, tell_nobody
 
 log = logging.getLogger(__name__)
 
@@ -95,12 +96,20 @@ class _Taken:
 
 
 class DeckLink:
-    def __init__(self, name: str, owner: Owner, find_deck: Callable[[], DeckAddress], *, instance: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        owner: Owner,
+        find_deck: Callable[[], DeckAddress],
+        *,
+        instance: str = "",
+        trouble: Tell = tell_nobody,
+    ) -> None:
         self._name = name
         self._instance = instance
         self._owner = owner
         self._find_deck = find_deck
-        self._shipment = Shipment(owner.shipped)
+        self._shipment = Shipment(owner.shipped, trouble)
         self._cursors: dict[str, int] = {}
         self._connected = False
         self._overflowed = False
@@ -127,7 +136,7 @@ class DeckLink:
             self._shipment.grown(stream)
             self._work.set()
         elif stream.over:
-            stream.close()  # without a deck there may be thousands, and each is opened again when its turn comes
+            stream.rest()  # without a deck there may be thousands, and each is opened again when its turn comes
 
     def report_status(self, status: BotStatus) -> None:
         if self._connected:

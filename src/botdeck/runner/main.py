@@ -25,6 +25,7 @@ from botdeck.models import Action
 from botdeck.protocol.frames import Member
 from botdeck.runner.applied import AppliedNote
 from botdeck.runner.bot_runner import BotRunner, Tools
+from botdeck.runner.budget import Budgets
 from botdeck.runner.deck_address import NoDeck, find_deck, parse_url
 from botdeck.runner.deck_link import DeckLink
 from botdeck.runner.environment import without_botdeck
@@ -74,6 +75,7 @@ class Runner:
         address = partial(find_deck, data_dir, url=deck_url, base_path=self._base_path, name=name)
         host = socket.gethostname()
         self._link = DeckLink(host, self, address, instance=instance_of(data_dir))
+        self._budgets = Budgets(data_dir, lambda: self._settings, ship=self._link.grown)
         self._tools = Tools(
             runner_name=name or host,
             bots_dir=own / "bots",
@@ -111,9 +113,11 @@ class Runner:
             self._changed.set()
 
     def _grown(self, stream: Stream) -> None:
-        self._link.grown(stream)
+        """The bot's health hears it first, then what is too much is dropped, and the rest is shipped."""
         if bot := self._bots.get(stream.name.partition("/")[0]):
             bot.grew(stream)
+        self._budgets.grown(stream)
+        self._link.grown(stream)
 
     # Its life.
 
@@ -131,6 +135,7 @@ class Runner:
         finally:
             await _cancel([*self._helpers, *self._adding, *self._tasks.values()])
             self._tools.spawner.close()
+            self._budgets.close()
             self._write_again()
             for bot in self._bots.values():
                 bot.close()
@@ -175,6 +180,7 @@ class Runner:
         while True:
             await asyncio.sleep(WRITE_AGAIN_S)
             self._write_again()
+            self._budgets.look_at_disk()
 
     def _write_again(self) -> None:
         """What the disk had no room for, if anything."""
