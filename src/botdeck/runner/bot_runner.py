@@ -15,7 +15,7 @@ from pathlib import Path
 from botdeck import lifecycle
 from botdeck.errors import ActionRefused
 from botdeck.lifecycle import ALIVE, Adopted, Asked, CannotStart, Due, Ended, Happening, Leaving, Life, Order, Vacant
-from botdeck.models import Action, Bot, BotStatus, Run, State, Wanted
+from botdeck.models import Action, Bot, BotStatus, Run, Sample, State, Wanted
 from botdeck.runner import endings, process
 from botdeck.runner.deck_link import DeckLink
 from botdeck.runner.environment import CannotRun, system_user
@@ -24,8 +24,10 @@ from botdeck.runner.journal import Entry, Journal
 from botdeck.runner.kept_runs import KeptRuns
 from botdeck.runner.launch import launch, take_bot_lock
 from botdeck.runner.run_dir import FOLDER_MODE, RunDirectory, new_run_id
+from botdeck.runner.sampler import Living
 from botdeck.runner.spawner import Spawner, SpawnTrouble
 from botdeck.runner.tail import Tail
+from botdeck.runner.whole_file import Unwritten
 from botdeck.settings import BotSettings
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,8 @@ class Tools:
     spawner: Spawner
     tail: Tail
     link: DeckLink
+    short_of: Callable[[int | None], None]
+    """Told the error number when the system had no more of something."""
     changed: Callable[[], None]
     """Called after anything happened to a bot."""
 
@@ -73,6 +77,8 @@ class BotRunner:
         """The run that the state speaks of, for the journal."""
         self._kept = KeptRuns(name, self._dir, tools.tail, tools.link)
         self._instance: Instance | None = None
+        self._sample: Sample | None = None
+        """Of the last process that was sampled."""
         self._inbox: deque[tuple[Happening | _Signal, asyncio.Future[None] | None]] = deque()
         self._news = asyncio.Event()
 
@@ -101,10 +107,15 @@ class BotRunner:
             started_at=None if age is None else datetime.now(UTC) - timedelta(seconds=age),
             uptime_s=age,
             restarts=life.restarts,
+            sample=self._sample_now(),
             retry_in_s=self._retry_in_s(),
             runner=self._tools.runner_name,
             description=self.settings.description if self.settings else "",
         )
+
+    def _sample_now(self) -> Sample | None:
+        sample, living = self._sample, self.living()
+        return sample if sample and living and sample.run == living.run else None
 
     def ask(self, action: Action, operator: str) -> "asyncio.Future[None]":
         """Done when the order was taken and its first effect reported. Raises ActionRefused, now or from the future."""
@@ -143,9 +154,24 @@ class BotRunner:
         """The deck has all of the run."""
         self._kept.remove(run)
 
-    def write_again(self) -> None:
-        """What the disk had no room for."""
-        self._kept.write_again()
+    def write_again(self) -> list[Unwritten]:
+        """What the disk had no room for. Returns what it still has none for."""
+        return self._kept.write_again()
+
+    def living(self) -> Living | None:
+        """The process to be sampled, if there is one."""
+        who, run = self._instance.identity if self._instance else None, self._run
+        if who is None or run is None:
+            return None
+        return Living(bot=self.name, run=run.run.id, pid=who.pid, start_tick=who.start_tick, shim=who.shim)
+
+    def sampled(self, sample: Sample) -> None:
+        """What it uses now."""
+        age = self._instance.age_s() if self._instance else None
+        if self._run is None or age is None or sample.run != self._run.run.id:
+            return  # it ended meanwhile
+        self._sample = sample
+        self._run.memory.add(age, sample.memory_bytes)
 
     def erase(self) -> None:
         """Forget a bot that is gone."""
@@ -307,6 +333,7 @@ class BotRunner:
             await self._not_started(run, CannotStart(reason=str(error)))
         except (SpawnTrouble, OSError) as error:
             log.error("%s: cannot be started now: %s", self.name, error)
+            self._tools.short_of(error.errno)
             trouble = str(error).rstrip(".")
             await self._not_started(run, Ended(lived_s=0.0, luck=_luck(), trouble=trouble))
 
@@ -383,6 +410,8 @@ class BotRunner:
             await asyncio.to_thread(process.kill_strays, run.run.id)
         except OSError as error:
             log.warning("%s: what it may have left behind was not looked for: %s", self.name, error)
+        if (exit_note := run.exit()) and exit_note.trouble:
+            self._tools.short_of(exit_note.trouble.get("errno"))
         happening = self._kept.end(run, self._life, self.settings)
         await self._happen(happening)
 

@@ -7,6 +7,7 @@ from botdeck.runner import endings
 from botdeck.runner.deck_link import DeckLink
 from botdeck.runner.run_dir import RunDirectory
 from botdeck.runner.tail import Tail
+from botdeck.runner.whole_file import Unwritten
 from botdeck.settings import BotSettings
 
 
@@ -63,10 +64,9 @@ class KeptRuns:
             if not run.over and run is not living:
                 endings.finish(run, life, settings)
 
-    def write_again(self) -> None:
-        """Records that the disk had no room for."""
-        for run in self._runs.values():
-            run.write_again()
+    def write_again(self) -> list[Unwritten]:
+        """Records that the disk had no room for. Returns those that still cannot be written."""
+        return [unwritten for run in self._runs.values() if (unwritten := run.write_again())]
 
     def remove(self, run: RunDirectory) -> None:
         """The deck has all of it."""

@@ -13,22 +13,28 @@ import resource
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
 
 from botdeck.data_dir import hold_lock, lock_holder, make_data_dir
 from botdeck.errors import BotdeckError, ConfigError, UnknownBot
-from botdeck.models import Action
-from botdeck.protocol.frames import Member
+from botdeck.models import Action, HostLoad, Sample
+from botdeck.protocol.frames import Member, Samples
 from botdeck.runner.bot_runner import BotRunner, Tools
 from botdeck.runner.deck_address import NoDeck, find_deck, parse_url
 from botdeck.runner.deck_link import DeckLink
 from botdeck.runner.environment import without_botdeck
+from botdeck.runner.host_watch import HostWatch
 from botdeck.runner.journal import Journal
+from botdeck.runner.process import boot_clock
 from botdeck.runner.run_dir import FOLDER_MODE, RunDirectory
+from botdeck.runner.sampler import Living, Sampler
 from botdeck.runner.spawner import Spawner
 from botdeck.runner.tail import Tail
+from botdeck.runner.troubles import Troubles
+from botdeck.runner.whole_file import Unwritten
 from botdeck.sdk.install import copy_sdk
 from botdeck.settings import CONFIG_NAME, Settings, find_config, load_settings
 
@@ -67,6 +73,9 @@ class Runner:
         self._lock = _take_runner_lock(own / "lock", data_dir)
         address = partial(find_deck, data_dir, url=deck_url, base_path=lambda: self._settings.deck.base_path)
         self._link = DeckLink(name, self, address)
+        self._troubles = Troubles(self._link.report_troubles)
+        self._watch = HostWatch(self._troubles, data_dir)
+        self._sampler = Sampler(self, data_dir)
         self._tools = Tools(
             runner_name=name,
             bots_dir=own / "bots",
@@ -76,8 +85,11 @@ class Runner:
             spawner=Spawner(without_botdeck(os.environ)),
             tail=Tail(self._link.grown),
             link=self._link,
+            short_of=self._short_of,
             changed=self._changed.set,
         )
+        if damage := self._tools.journal.damage:
+            self._watch.journal_damaged(damage, boot_clock())
 
     # What the link asks.
 
@@ -98,6 +110,27 @@ class Runner:
             bot.shipped(run)
             self._changed.set()
 
+    def troubles(self) -> list[str]:
+        return self._troubles.sentences()
+
+    # What the sampler asks and tells.
+
+    def living(self) -> list[Living]:
+        return [living for bot in self._bots.values() if (living := bot.living())]
+
+    def sampled(self, samples: list[Sample], load: HostLoad) -> None:
+        for sample in samples:
+            self._bots[sample.bot].sampled(sample)
+        self._link.report_samples(Samples(samples=samples, load=load))
+        self._watch.look_at_load(load, self._settings.runner.disk_floor_mb)
+
+    def not_sampled(self, error: OSError) -> None:
+        log.warning("The bots cannot be sampled now: %s", error)
+        self._short_of(error.errno)
+
+    def _short_of(self, error: int | None) -> None:
+        self._watch.short_of(error, boot_clock())
+
     # Its life.
 
     async def run(self) -> None:
@@ -109,6 +142,7 @@ class Runner:
             self._help("what follows the bots' files", self._tools.tail.run())
             self._help("what writes again", self._keep_writing())
             await self._begin()
+            self._help("what samples the bots", self._sampler.run())
             self._help("the link to the deck", self._link.run())
             await self._until_stopped()
         finally:
@@ -151,14 +185,20 @@ class Runner:
 
     async def _keep_writing(self) -> None:
         while True:
+            self._look_for_trouble()
             await asyncio.sleep(WRITE_AGAIN_S)
-            self._write_again()
 
-    def _write_again(self) -> None:
-        """What the disk had no room for, if anything."""
-        self._tools.journal.write_again()
-        for bot in self._bots.values():
-            bot.write_again()
+    def _look_for_trouble(self) -> None:
+        if error := self._link.unreadable:
+            self._short_of(error.errno)
+        unwritten, unwatchable = self._write_again(), self._tools.tail.unwatchable > 0
+        self._watch.look(unwritten=unwritten, unwatchable=unwatchable, wall=time.time(), now=boot_clock())
+
+    def _write_again(self) -> list[Unwritten]:
+        """What the disk had no room for, if anything. Returns what it still has none for."""
+        journal = self._tools.journal.write_again()
+        records = [unwritten for bot in self._bots.values() for unwritten in bot.write_again()]
+        return [journal, *records] if journal else records
 
     async def _until_stopped(self) -> None:
         while self._stop is None:

@@ -23,8 +23,8 @@ class Shipment:
         self._streams: dict[str, tuple[Stream, RunDirectory]] = {}
         self._ready: dict[Stream, None] = {}
         """Streams that may have something to send, in the order of their turns."""
-        self._unreadable: dict[Stream, None] = {}
-        """Streams to be tried again later."""
+        self._unreadable: dict[Stream, OSError] = {}
+        """Streams to be tried again later, and why."""
 
     @property
     def runs(self) -> Iterable[RunDirectory]:
@@ -40,8 +40,9 @@ class Shipment:
         return any(stream.waiting for stream, _ in self._streams.values())
 
     @property
-    def unreadable(self) -> bool:
-        return bool(self._unreadable)
+    def unreadable(self) -> OSError | None:
+        """Why one of them cannot be read now, if so."""
+        return next(iter(self._unreadable.values()), None)
 
     def add(self, run: RunDirectory) -> None:
         self._runs[run.run.id] = run
@@ -64,7 +65,7 @@ class Shipment:
 
     def try_again(self) -> None:
         """What could not be read."""
-        self._ready |= self._unreadable
+        self._ready |= dict.fromkeys(self._unreadable)
 
     def pause(self) -> None:
         """There is no deck. What is over may be thousands of files; each is opened again when its turn comes."""
@@ -86,7 +87,7 @@ class Shipment:
         except OSError as error:
             if stream not in self._unreadable:
                 log.error("%s: cannot be read now, and is shipped later: %s", stream.path, error.strerror)
-            self._unreadable[stream] = None
+            self._unreadable[stream] = error
             return None
         self._unreadable.pop(stream, None)
         if frame is not None:

@@ -44,6 +44,11 @@ class Tail:
         # Close-on-exec and non-blocking; -1 when the system gives none, then all files are looked at now and then.
         self._inotify: int = _libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
 
+    @property
+    def unwatchable(self) -> int:
+        """Files that the system gives no watch for."""
+        return sum(quiet == _UNWATCHABLE for quiet in self._hot.values())
+
     def watch(self, stream: Stream) -> None:
         self._hot[stream] = 0
         self._work.set()
