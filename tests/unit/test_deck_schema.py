@@ -71,7 +71,7 @@ def test_every_route_declares_its_permission_and_four_are_public() -> None:
 
     routes = list(declared_routes(api))
 
-    assert len(routes) == 21
+    assert len(routes) == 22
     assert None not in {permission for _, _, permission in routes}
     assert public_routes(api) == {
         ("GET", "/health"),

@@ -290,6 +290,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/runners": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All runners
+         * @description By name, those that are away too, each with its host's load as last told and all that is wrong there.
+         */
+        get: operations["list_runners"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/setup": {
         parameters: {
             query?: never;
@@ -956,10 +976,7 @@ export interface components {
              * @default false
              */
             joined: boolean;
-            /**
-             * @description As last told; null before the first time.
-             * @default null
-             */
+            /** @description As last told; null before the first time. */
             load: components["schemas"]["HostLoad"] | null;
             /** Name */
             name: string;
@@ -1947,6 +1964,35 @@ export interface operations {
             };
             /** @description The bot's runner is away, or the database cannot be used. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_runners: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunnerList"];
+                };
+            };
+            /** @description Nobody is signed in, or name or password are wrong. */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };

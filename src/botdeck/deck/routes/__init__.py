@@ -2,13 +2,14 @@
 
 from fastapi import APIRouter
 
-from botdeck.deck.routes import auth, bots, dashboard, health, live, runner
+from botdeck.deck.routes import auth, bots, dashboard, health, hosts, live, runner
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     auth.router,
     dashboard.router,
     bots.router,
+    hosts.router,
     live.router,
     runner.router,
 )
