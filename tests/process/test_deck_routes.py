@@ -46,7 +46,7 @@ async def test_a_viewer_sees_everything_and_changes_nothing(house: House) -> Non
 
     reading = {(method, path) for method, path, permission in routes if permission is Permission.READ}
     acting = {(method, path) for method, path, permission in routes if permission is Permission.CONTROL}
-    assert len(reading) == 9
+    assert len(reading) == 10
     assert len(acting) == 5
     assert allowed == {Role.VIEWER: reading, Role.OPERATOR: reading | acting, Role.ADMIN: reading | acting}
 
