@@ -279,8 +279,7 @@ class RunnerLink:
         self._unremembered.update(names)
         if services.patient.working.is_set():
             names, self._unremembered = [*self._unremembered], set()
-            await services.fleet.remember(names)
-            await services.fleet.hosts.remember()
+            await asyncio.gather(services.fleet.remember(names), services.fleet.hosts.remember())
 
     # Data and runs: side by side, so that they share commits; the intake keeps each stream in order.
 

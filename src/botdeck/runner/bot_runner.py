@@ -185,7 +185,8 @@ class BotRunner:
     async def begin(self) -> None:
         """Find out how things stand: what the journal says, what lives, what is still to be shipped. Starts nothing."""
         self._dir.mkdir(exist_ok=True)
-        self._dir.chmod(FOLDER_MODE)
+        with contextlib.suppress(OSError):  # a file system that can only be read
+            self._dir.chmod(FOLDER_MODE)
         entry = self._tools.journal[self.name]
         if entry is None:
             wanted = Wanted.RUNNING if self.settings and self.settings.autostart else Wanted.STOPPED

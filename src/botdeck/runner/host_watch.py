@@ -1,5 +1,7 @@
 """Looks regularly for what is wrong on the host, and names it until it is over. The bots go on all the while."""
 
+import errno
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -27,9 +29,10 @@ MIB = 1 << 20
 class HostWatch:
     """Times are of the boot clock, unless they are said to be of the wall clock."""
 
-    def __init__(self, troubles: Troubles, folder: Path) -> None:
+    def __init__(self, troubles: Troubles, *, data_dir: Path, state: Path) -> None:
         self._troubles = troubles
-        self._folder = folder
+        self._data_dir = data_dir
+        self._state = state
         self._clock = ClockWatch()
         self._aside: Path | None = None
 
@@ -45,7 +48,7 @@ class HostWatch:
             self._troubles.set(f"limit {error}", sentence, until=now + LIMIT_NAMED_S)
 
     def look(self, *, unwritten: Iterable[Unwritten], unwatchable: bool, wall: float, now: float) -> None:
-        files = list(unwritten)
+        files = list(unwritten) or _read_only(self._state)
         self._troubles.set("unwritten", unwritten_in_words(files))
         for file in files:
             self.short_of(file.error.errno, now)
@@ -60,6 +63,14 @@ class HostWatch:
 
     def look_at_load(self, load: HostLoad, floor_mb: float) -> None:
         if load.disk_free_bytes < floor_mb * MIB:
-            self._troubles.set("floor", floor_in_words(self._folder, floor_mb))
+            self._troubles.set("floor", floor_in_words(self._data_dir, floor_mb))
         elif load.disk_free_bytes > floor_mb * MIB * ROOM_AGAIN:
             self._troubles.set("floor", None)
+
+
+def _read_only(folder: Path) -> list[Unwritten]:
+    """A folder in which nothing can be written is told of before something has to be."""
+    if os.access(folder, os.W_OK):
+        return []
+    read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+    return [Unwritten(folder, OSError(errno.EROFS if read_only else errno.EACCES, "it cannot be written"))]

@@ -74,7 +74,7 @@ class Runner:
         address = partial(find_deck, data_dir, url=deck_url, base_path=lambda: self._settings.deck.base_path)
         self._link = DeckLink(name, self, address)
         self._troubles = Troubles(self._link.report_troubles)
-        self._watch = HostWatch(self._troubles, data_dir)
+        self._watch = HostWatch(self._troubles, data_dir=data_dir, state=own)
         self._sampler = Sampler(self, data_dir)
         self._tools = Tools(
             runner_name=name,
@@ -310,7 +310,10 @@ def _raise_limit_of_open_files() -> None:
 
 def _make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(FOLDER_MODE)  # whatever the umask says
+    with contextlib.suppress(
+        OSError
+    ):  # a file system that can only be read: the bots in it are taken over all the same
+        folder.chmod(FOLDER_MODE)  # whatever the umask says
 
 
 def _take_runner_lock(path: Path, data_dir: Path) -> int:

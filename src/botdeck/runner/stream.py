@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from botdeck.data_dir import READ_ONLY
 from botdeck.protocol.frames import MAX_DATA_BYTES, Data
 from botdeck.runner import process
 
@@ -67,7 +68,12 @@ class Stream:
     def fileno(self) -> int:
         """Opened once and kept: the file is followed, not its name, whatever is done to the name."""
         if self._fd is None:
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                self._fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            except OSError as error:
+                if error.errno not in READ_ONLY:
+                    raise
+                self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)  # it is shipped, and gives no space back
         return self._fd
 
     def close(self) -> None:
