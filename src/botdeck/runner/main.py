@@ -125,7 +125,7 @@ class Runner:
         self._watch.look_at_load(load, self._settings.runner.disk_floor_mb)
 
     def not_sampled(self, error: OSError) -> None:
-        log.warning("The bots cannot be sampled now: %s", error)
+        log.debug("Bots could not be sampled: %s", error)
         self._short_of(error.errno)
 
     def _short_of(self, error: int | None) -> None:

@@ -24,9 +24,9 @@ class MemoryCurve:
         self._points = points
         """One for each step that is over."""
         self._step_s = FINEST_S
-        self._highest: MemoryPoint | None = None
-        """Of the step that is not."""
-        self._latest: MemoryPoint | None = None
+        self._highest: tuple[float, int] | None = None
+        """Of the step that is not: when, and how much."""
+        self._latest: tuple[float, int] | None = None
         self._written = 0
         """Points that the file has; -1 when it has to be written anew."""
         self._written_at_s = points[-1].at_s if points else 0.0
@@ -46,22 +46,21 @@ class MemoryCurve:
 
     def add(self, at_s: float, size_bytes: int) -> None:
         """`at_s` seconds after the process started; later ones are added later."""
-        now = MemoryPoint(at_s=round(at_s, 1), bytes=size_bytes)
-        if self._highest is not None and now.at_s // self._step_s != self._highest.at_s // self._step_s:
-            self._points.append(self._highest)
-            self._highest = None
+        highest = self._highest
+        if highest is not None and at_s // self._step_s != highest[0] // self._step_s:
+            self._points.append(_at(highest))
             self._thin()
-        if self._highest is None or size_bytes > self._highest.bytes:
-            self._highest = now
-        self._latest = now
+            highest = None
+        self._latest = at_s, size_bytes
+        self._highest = self._latest if highest is None or size_bytes > highest[1] else highest
         if at_s - self._written_at_s >= WRITE_EVERY_S:
             self._written_at_s = at_s
             self._write()
 
     def points(self) -> list[MemoryPoint]:
         """Oldest first; the last one is the last value there was, for that is what an end is explained by."""
-        last = [point for point in (self._highest, self._latest) if point is not None]
-        return [*self._points, *(last if len(last) < 2 or last[0] != last[1] else last[:1])]
+        last = dict.fromkeys(point for point in (self._highest, self._latest) if point is not None)
+        return [*self._points, *map(_at, last)]
 
     def _thin(self) -> None:
         while len(self._points) > MOST_POINTS:
@@ -94,6 +93,10 @@ def _write_file(path: Path, text: bytes, mode: int) -> bool:
         return os.write(fd, text) == len(text)
     finally:
         os.close(fd)
+
+
+def _at(point: tuple[float, int]) -> MemoryPoint:
+    return MemoryPoint(at_s=round(point[0], 1), bytes=point[1])
 
 
 def _point(line: str) -> MemoryPoint | None:

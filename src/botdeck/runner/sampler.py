@@ -3,23 +3,21 @@
 import asyncio
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from botdeck.models import HostLoad, Sample
 from botdeck.runner.host_load import Host
 from botdeck.runner.proc_files import ProcFiles
 from botdeck.runner.process import boot_clock
-from botdeck.runner.process_tree import ProcessTree
+from botdeck.runner.process_tree import ProcessTree, Usage
 
 log = logging.getLogger(__name__)
 
 EVERY_S = 5.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Living:
+class Living(NamedTuple):
     """A bot that has a process: which one, for certain, and its parent."""
 
     bot: str
@@ -39,7 +37,7 @@ class Owner(Protocol):
         ...
 
     def not_sampled(self, error: OSError) -> None:
-        """There was no reading now; there will be another try."""
+        """A bot, or all, could not be looked at now; there will be another try."""
         ...
 
 
@@ -50,6 +48,8 @@ class Sampler:
         self._files = ProcFiles()
         self._trees: dict[str, ProcessTree] = {}
         """By run."""
+        self._last: dict[str, tuple[Usage, Sample]] = {}
+        """By run, too: a bot that uses what it used before has the same sample, which is quickly made and compared."""
 
     async def run(self) -> None:
         """Until cancelled. A reading that fails costs nothing but itself."""
@@ -73,21 +73,23 @@ class Sampler:
     def _keep_trees_of(self, living: list[Living]) -> None:
         for run in self._trees.keys() - {one.run for one in living}:
             self._trees.pop(run).close()
+            self._last.pop(run, None)
         for one in living:
             if one.run not in self._trees:
                 self._trees[one.run] = ProcessTree(self._files, pid=one.pid, start_tick=one.start_tick, shim=one.shim)
 
     def _sample(self, one: Living) -> Sample | None:
-        """None when it has ended, and nobody was told yet."""
-        usage = self._trees[one.run].look(now=boot_clock(), forked=self._host.forked)
+        """None when it has ended, and nobody was told yet. The one before when it cannot be looked at now."""
+        before = self._last.get(one.run)
+        try:
+            usage = self._trees[one.run].look(now=boot_clock(), forked=self._host.forked)
+        except OSError as error:
+            self._owner.not_sampled(error)
+            return before and before[1]
         if usage is None:
             return None
-        return Sample(
-            bot=one.bot,
-            run=one.run,
-            cpu_percent=usage.cpu_percent,
-            memory_bytes=usage.memory_bytes,
-            threads=usage.threads,
-            open_files=usage.open_files,
-            children=usage.children,
-        )
+        if before is not None and before[0] == usage:
+            return before[1]
+        sample = Sample(bot=one.bot, run=one.run, **usage._asdict())
+        self._last[one.run] = (usage, sample)
+        return sample
