@@ -19,6 +19,7 @@ interface Known {
   bots: Record<string, Record<string, unknown>>
   logs: Record<string, number[]>
   gaps: Record<string, [number, number]>
+  runners?: readonly unknown[] | null
 }
 
 // Python reads the same files: what it would send is what this understands.
@@ -36,13 +37,14 @@ function known(state: DeckState): Known {
     bots: Object.fromEntries(
       Object.entries(state.bots).map(([name, { status, uptime, stats }]) => [
         name,
-        { state: status.state, uptime_s: uptime.seconds, ...stats },
+        { state: status.state, sample: status.sample, uptime_s: uptime.seconds, ...stats },
       ]),
     ),
     logs: Object.fromEntries(Object.entries(state.logs).map(([name, { lines }]) => [name, lines.map(({ id }) => id)])),
     gaps: Object.fromEntries(
       Object.entries(state.logs).flatMap(([name, { gap }]) => (gap ? [[name, [gap.after, gap.before]]] : [])),
     ),
+    runners: state.runners,
   }
 }
 

@@ -60,7 +60,7 @@ async def test_a_runner_with_a_wrong_token_is_told_so(house: House) -> None:
 async def test_a_runner_of_another_version_is_told_so(house: House) -> None:
     assert await link_answer(house, a_hello(version=99)) == (
         4400,
-        "The runner speaks version 99 of the protocol, this deck 2.",
+        f"The runner speaks version 99 of the protocol, this deck {frames.PROTOCOL_VERSION}.",
     )
 
 

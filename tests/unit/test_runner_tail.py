@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import errno
+import os
+import resource
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -83,3 +85,30 @@ async def test_what_cannot_be_read_is_told_and_told_again_when_it_can(tmp_path: 
 
     assert missing == ("unreadable", f"What bots write cannot be read now, and is shipped later: {path}.")
     assert there == ("unreadable", None)
+
+
+async def test_files_without_a_watch_are_counted_and_followed_all_the_same(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))  # so that the system refuses what gives watches
+    try:
+        watched = Watched()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    path = tmp_path / "out"
+    path.touch()
+    stream = Stream("b/r/out", path)
+    watched.tail.watch(stream)
+
+    task = asyncio.create_task(watched.tail.run())
+    async with asyncio.timeout(20):
+        while not watched.tail.unwatchable:
+            await asyncio.sleep(0.005)
+    path.write_bytes(b"text")
+    noticed = await watched.noticed()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    stream.close()
+
+    assert noticed is stream

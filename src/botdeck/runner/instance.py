@@ -34,6 +34,11 @@ class Instance:
         return self._identity.pid if self._identity and self._bot is not None else None
 
     @property
+    def identity(self) -> Identity | None:
+        """None when no process is known to live."""
+        return self._identity if self._bot is not None else None
+
+    @property
     def watched(self) -> int:
         """The pidfd that tells the end: the shim's, since its note is written then; without a shim the bot's own."""
         fd = self._shim if self._shim is not None else self._bot

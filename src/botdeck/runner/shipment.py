@@ -25,10 +25,10 @@ class Shipment:
         self._streams: dict[str, tuple[Stream, RunDirectory]] = {}
         self._ready: dict[Stream, None] = {}
         """Streams that may have something to send, in the order of their turns."""
-        self._unreadable: dict[Stream, None] = {}
-        """Streams to be tried again later."""
         self._waiting: set[Stream] = set()
         """Streams with frames that wait for an acknowledgement."""
+        self._unreadable: dict[Stream, OSError] = {}
+        """Streams to be tried again later, and why."""
 
     @property
     def runs(self) -> Iterable[RunDirectory]:
@@ -44,8 +44,9 @@ class Shipment:
         return bool(self._waiting)
 
     @property
-    def unreadable(self) -> bool:
-        return bool(self._unreadable)
+    def unreadable(self) -> OSError | None:
+        """Why one of them cannot be read now, if so."""
+        return next(iter(self._unreadable.values()), None)
 
     def add(self, run: RunDirectory) -> None:
         self._runs[run.run.id] = run
@@ -69,7 +70,7 @@ class Shipment:
 
     def try_again(self) -> None:
         """What could not be read."""
-        self._ready |= self._unreadable
+        self._ready |= dict.fromkeys(self._unreadable)
 
     def pause(self) -> None:
         """There is no deck. What is over may be thousands of files; each is opened again when its turn comes."""
@@ -91,8 +92,8 @@ class Shipment:
         except OSError as error:
             if stream not in self._unreadable:
                 log.error("%s: cannot be read now, and is shipped later: %s", stream.path, error.strerror)
-            self._unreadable[stream] = None
             self._trouble("unshipped", f"{stream.path} cannot be read now, and is shipped later: {error.strerror}.")
+            self._unreadable[stream] = error
             return None
         self._readable(stream)
         if frame is not None:

@@ -30,10 +30,6 @@ _WOKEN = -1
 UNWATCHABLE_POLL_S = 0.5
 """Between looks at files that are unwatchable or unreadable."""
 
-NO_WATCHES = (
-    "The system gives no more file watches, so that output may show up half a second late. More of them: "
-    "sysctl fs.inotify.max_user_watches=524288."
-)
 _IN_MODIFY, _IN_ATTRIB, _IN_MOVE_SELF, _IN_ONESHOT, _IN_IGNORED = 0x2, 0x4, 0x800, 1 << 31, 0x8000
 _WATCHED = _IN_MODIFY | _IN_ATTRIB | _IN_MOVE_SELF | _IN_ONESHOT
 """(A file that is removed, but open, gives notice of a changed attribute: how many names it has.)"""
@@ -53,10 +49,14 @@ class Tail:
         """Up to where each was told to have grown: others look at streams, too, and notice the growth before us."""
         self._watches: dict[int, Stream] = {}
         self._work = asyncio.Event()
-        self._warned = False
         self._unreadable: set[Stream] = set()
         # Close-on-exec and non-blocking; -1 when the system gives none, then all files are looked at now and then.
         self._inotify: int = _libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    @property
+    def unwatchable(self) -> int:
+        """Files that the system gives no watch for."""
+        return sum(quiet == _UNWATCHABLE for quiet in self._hot.values())
 
     def watch(self, stream: Stream) -> None:
         self._hot[stream] = 0
@@ -142,16 +142,9 @@ class Tail:
         path = f"/proc/self/fd/{stream.fileno()}".encode()  # the file itself, wherever its name went
         watch = _libc.inotify_add_watch(self._inotify, path, ctypes.c_uint32(_WATCHED))
         if watch < 0:
-            self._watches_ran_out()
             return False
         self._watches[watch] = stream
         return True
-
-    def _watches_ran_out(self) -> None:
-        if not self._warned:
-            self._warned = True
-            log.warning("%s", NO_WATCHES)
-            self._trouble("watches", NO_WATCHES)
 
     def _notified(self) -> None:
         notices = os.read(self._inotify, 1 << 16)
