@@ -1,7 +1,10 @@
 import { Link } from '@tanstack/react-router'
 import { useEffect, useRef } from 'react'
 import { useDeck } from '../hooks/useDeck'
-import { lookOf, word } from '../lib/states'
+import { bytes } from '../lib/bytes'
+import { percent } from '../lib/percent'
+import { isAlive, lookOf, word } from '../lib/states'
+import type { BotStatus } from '../types/api.gen'
 import classes from './BotRail.module.css'
 import { StateIcon } from './StateIcon'
 
@@ -23,23 +26,40 @@ export function BotRail({ shown, stale }: { shown: string | null; stale: boolean
       </p>
       <ul className={classes.list} ref={list}>
         {order.map((name) => {
-          const state = bots[name]?.status.state ?? 'unknown'
+          const status = bots[name]?.status
           return (
-            <li key={name}>
-              <Link
-                to="/bots/$name"
-                params={{ name }}
-                className={classes.bot}
-                aria-current={name === shown ? 'page' : undefined}
-              >
-                <StateIcon look={lookOf(state)} stale={stale} />
-                <span className={classes.name}>{name}</span>
-                <span className={classes.word}>{word(state)}</span>
-              </Link>
-            </li>
+            status && (
+              <li key={name}>
+                <Link
+                  to="/bots/$name"
+                  params={{ name }}
+                  className={classes.bot}
+                  aria-current={name === shown ? 'page' : undefined}
+                >
+                  <StateIcon look={lookOf(status)} stale={stale} />
+                  <span className={classes.name}>{name}</span>
+                  <span className={classes.word}>{word(status)}</span>
+                  <RailUse status={status} stale={stale} />
+                </Link>
+              </li>
+            )
           )
         })}
       </ul>
     </nav>
+  )
+}
+
+/** What the bot uses now. When that is old it says less than nothing, so it is not here at all. */
+function RailUse({ status, stale }: { status: BotStatus; stale: boolean }) {
+  const sample = isAlive(status.state) && !stale ? status.sample : null
+  if (!sample) return null
+  return (
+    <span className={classes.use}>
+      <span className="visually-hidden">, CPU </span>
+      {percent(sample.cpu_percent)}
+      <span className="visually-hidden">, memory </span>
+      <span className={classes.memory}>{bytes(sample.memory_bytes)}</span>
+    </span>
   )
 }

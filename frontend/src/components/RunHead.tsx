@@ -1,0 +1,68 @@
+import { useToday } from '../hooks/useNow'
+import { bytes } from '../lib/bytes'
+import { dateAndTime, shortTime } from '../lib/dates'
+import { lasted } from '../lib/durations'
+import { CAUSES, endInWords, exitOf, isOver, lifeS, toneOf } from '../lib/ends'
+import { evidenceOf } from '../lib/evidence'
+import type { Run } from '../types/api.gen'
+import { CopyText } from './CopyText'
+import { EndIcon } from './EndIcon'
+import classes from './RunHead.module.css'
+
+/** When the run was, how it ended in words, and its figures. */
+export function RunHead({ run, living }: { run: Run; living: boolean }) {
+  const life = lifeS(run)
+  const today = useToday()
+  return (
+    <>
+      <div className={classes.top}>
+        <h1 className={classes.title}>
+          Run of <time dateTime={run.started_at}>{shortTime(run.started_at, today)}</time>
+        </h1>
+        {isOver(run) && <CopyText text={() => evidenceOf(run)} label="Copy evidence" />}
+      </div>
+      <div className={classes.end} data-tone={toneOf(run)} data-testid="end">
+        <EndIcon run={run} living={living} size={22} />
+        <div className={classes.said}>
+          <p className={classes.words}>{endInWords(run, living)}</p>
+          <p className={classes.kind}>
+            {run.cause ? CAUSES[run.cause] : living ? 'What it leaves is kept when it ends' : 'What it left comes with its end'}
+            {run.stop_timed_out && '. It did not end in the time it was given, and was killed'}
+          </p>
+        </div>
+      </div>
+      <dl className={classes.facts}>
+        <Fact name="Started">
+          <time dateTime={run.started_at}>{dateAndTime(run.started_at)}</time>
+        </Fact>
+        {run.ended_at && (
+          <Fact name="Ended">
+            <time dateTime={run.ended_at}>{dateAndTime(run.ended_at)}</time>
+          </Fact>
+        )}
+        {life !== null && <Fact name="Lasted">{lasted(life)}</Fact>}
+        {exitOf(run) && <Fact name="Exit">{exitOf(run)}</Fact>}
+        {run.operator && <Fact name="By">{run.operator}</Fact>}
+        {run.cpu_s !== null && <Fact name="CPU time">{lasted(run.cpu_s)}</Fact>}
+        {run.peak_memory_bytes !== null && (
+          <Fact name="Peak memory" meaning="Largest resident size of one of its processes, by the kernel.">
+            {bytes(run.peak_memory_bytes)}
+          </Fact>
+        )}
+        {run.pid !== null && <Fact name="PID">{run.pid}</Fact>}
+        <Fact name="Run">
+          <code>{run.id}</code>
+        </Fact>
+      </dl>
+    </>
+  )
+}
+
+function Fact({ name, meaning, children }: { name: string; meaning?: string; children: React.ReactNode }) {
+  return (
+    <div className={classes.fact} title={meaning}>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  )
+}
