@@ -21,31 +21,33 @@ export function BotRail({ shown, stale }: { shown: string | null; stale: boolean
   if (!order || order.length < 2) return null
   return (
     <nav className={classes.rail} aria-label="Bots">
-      <p className={classes.title}>
-        Bots <span className={classes.count}>{order.length}</span>
-      </p>
-      <ul className={classes.list} ref={list}>
-        {order.map((name) => {
-          const status = bots[name]?.status
-          return (
-            status && (
-              <li key={name}>
-                <Link
-                  to="/bots/$name"
-                  params={{ name }}
-                  className={classes.bot}
-                  aria-current={name === shown ? 'page' : undefined}
-                >
-                  <StateIcon look={lookOf(status)} stale={stale} />
-                  <span className={classes.name}>{name}</span>
-                  <span className={classes.word}>{word(status)}</span>
-                  <RailUse status={status} stale={stale} />
-                </Link>
-              </li>
+      <div className={classes.stay}>
+        <p className={classes.title}>
+          Bots <span className={classes.count}>{order.length}</span>
+        </p>
+        <ul className={classes.list} ref={list}>
+          {order.map((name) => {
+            const status = bots[name]?.status
+            return (
+              status && (
+                <li key={name}>
+                  <Link
+                    to="/bots/$name"
+                    params={{ name }}
+                    className={classes.bot}
+                    aria-current={name === shown ? 'page' : undefined}
+                  >
+                    <StateIcon look={lookOf(status)} stale={stale} />
+                    <span className={classes.name}>{name}</span>
+                    <span className={classes.word}>{word(status)}</span>
+                    <RailUse status={status} stale={stale} />
+                  </Link>
+                </li>
+              )
             )
-          )
-        })}
-      </ul>
+          })}
+        </ul>
+      </div>
     </nav>
   )
 }

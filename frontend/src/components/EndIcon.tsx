@@ -12,7 +12,7 @@ import {
   IconSettings,
   IconUser,
 } from '@tabler/icons-react'
-import { toneOf } from '../lib/ends'
+import { toneOf, type Unended } from '../lib/ends'
 import type { Cause, Run } from '../types/api.gen'
 import classes from './EndIcon.module.css'
 import { StateIcon } from './StateIcon'
@@ -33,8 +33,8 @@ const ICONS: Record<Cause, typeof IconBan> = {
 }
 
 /** The kind of a run's end, or the look of a run that goes on. The words stand beside it. */
-export function EndIcon({ run, living, size = 18 }: { run: Run; living: boolean; size?: number }) {
-  if (run.ended_at === null) return <StateIcon look={living ? 'running' : 'unknown'} size={size - 2} />
+export function EndIcon({ run, now, size = 18 }: { run: Run; now: Unended; size?: number }) {
+  if (run.ended_at === null) return <StateIcon look={now.look} size={size} />
   const Icon = ICONS[run.cause ?? 'unseen']
-  return <Icon className={classes.icon} data-tone={toneOf(run)} size={size} stroke={1.7} aria-hidden />
+  return <Icon className={classes.icon} data-tone={toneOf(run, now)} size={size} stroke={1.7} aria-hidden />
 }

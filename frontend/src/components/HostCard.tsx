@@ -34,7 +34,7 @@ export function HostCard({ runner, stale, mayRemove }: Props) {
         </div>
         {mayRemove && (
           <Button
-            size="compact-sm"
+            size="compact-xs"
             variant="subtle"
             className={classes.remove}
             aria-label={`Remove host ${host || name}`}
@@ -52,7 +52,7 @@ export function HostCard({ runner, stale, mayRemove }: Props) {
           <span>{sentence(trouble)}</span>
         </p>
       ))}
-      <HostMeters load={runner.load} connected={connected} />
+      <HostMeters load={runner.load} connected={connected} old={stale || !connected} />
       <p className={classes.foot}>
         <span>{counted(runner.bots, 'bot')}</span>
         {name !== host && <span>runner {name}</span>}
@@ -72,7 +72,7 @@ export function HostCard({ runner, stale, mayRemove }: Props) {
 }
 
 /** In contact since when, or lost for how long by the deck's clock. */
-function Contact({ runner: { connected, since }, stale }: { runner: RunnerStatus; stale: boolean }) {
+function Contact({ runner: { connected, since, load }, stale }: { runner: RunnerStatus; stale: boolean }) {
   const time = useDeckTime(connected || stale ? null : 1000)
   const when = <time title={dateAndTime(since)}>{shortTime(since, useToday())}</time>
   if (connected) {
@@ -87,6 +87,7 @@ function Contact({ runner: { connected, since }, stale }: { runner: RunnerStatus
     <>
       <strong>No contact</strong> since {when}
       {age !== null && age >= 1 && `, for ${roughly(age)}`}
+      {load && '; figures from before'}
     </>
   )
 }

@@ -1,4 +1,4 @@
-import { bytes } from '../lib/bytes'
+import { bytes, evenBytes } from '../lib/bytes'
 import { levelOf } from '../lib/levels'
 import { percent } from '../lib/percent'
 import { counted } from '../lib/sentences'
@@ -7,18 +7,18 @@ import classes from './HostMeters.module.css'
 import { Meter } from './Meter'
 
 /** How busy the host is, as its runner told last. */
-export function HostMeters({ load, connected }: { load: HostLoad | null; connected: boolean }) {
+export function HostMeters({ load, connected, old }: { load: HostLoad | null; connected: boolean; old: boolean }) {
   if (!load) return <p className={classes.none}>{connected ? 'Its load is not told yet.' : 'Its load was never told.'}</p>
   const cpu = load.cpu_percent
   const memoryUsed = load.memory_total_bytes - load.memory_available_bytes
   const diskUsed = load.disk_total_bytes - load.disk_free_bytes
   return (
-    <dl className={classes.meters} data-old={!connected || undefined}>
+    <dl className={classes.meters} data-old={old || undefined}>
       <Row
         name="CPU"
         value={cpu === null ? '–' : percent(cpu)}
         rest={`of ${counted(load.cpus, 'core')}`}
-        share={(cpu ?? 0) / 100}
+        share={cpu === null ? null : cpu / 100}
         calm
       />
       <Row
@@ -31,13 +31,13 @@ export function HostMeters({ load, connected }: { load: HostLoad | null; connect
       <Row
         name="Memory"
         value={bytes(memoryUsed)}
-        rest={`of ${bytes(load.memory_total_bytes)}`}
+        rest={`of ${evenBytes(load.memory_total_bytes)}`}
         share={memoryUsed / Math.max(1, load.memory_total_bytes)}
       />
       <Row
         name="Disk"
         value={bytes(diskUsed)}
-        rest={`of ${bytes(load.disk_total_bytes)}`}
+        rest={`of ${evenBytes(load.disk_total_bytes)}`}
         share={diskUsed / Math.max(1, load.disk_total_bytes)}
       />
     </dl>
@@ -48,7 +48,8 @@ interface RowProps {
   name: string
   value: string
   rest: string
-  share: number
+  /** Null while it is not known: no bar then. */
+  share: number | null
   /** A busy processor is no shortage: only what runs out is coloured. */
   calm?: boolean
 }
@@ -59,7 +60,9 @@ function Row({ name, value, rest, share, calm = false }: RowProps) {
       <dt className={classes.name}>{name}</dt>
       <dd>
         <span className={classes.value}>{value}</span> <span className={classes.rest}>{rest}</span>
-        <Meter label={name} share={share} level={calm ? 'calm' : levelOf(share)} said={`${value} ${rest}`} />
+        {share !== null && (
+          <Meter label={name} share={share} level={calm ? 'calm' : levelOf(share)} said={`${value} ${rest}`} />
+        )}
       </dd>
     </div>
   )

@@ -1,5 +1,5 @@
 import { dateAndTime, timeOfDay } from '../lib/dates'
-import { lasted } from '../lib/durations'
+import { took } from '../lib/durations'
 import type { LastCommand } from '../types/api.gen'
 import classes from './LastCommands.module.css'
 
@@ -37,8 +37,8 @@ function Row({ command }: { command: LastCommand }) {
         </time>
       </td>
       <td className={classes.name}>{name}</td>
-      <td>{user ?? '–'}</td>
-      <td>{open ? '–' : lasted(ms / 1000)}</td>
+      <td className={classes.user}>{user ?? '–'}</td>
+      <td>{open ? '–' : took(ms)}</td>
       <td data-outcome={open ? 'open' : (outcome ?? undefined)}>{open ? 'not finished' : (outcome ?? '–')}</td>
     </tr>
   )

@@ -1,6 +1,6 @@
 import { type KeyboardEvent, type PointerEvent, useState } from 'react'
 import { byteMarks, timeMarks } from '../lib/axes'
-import { bytes } from '../lib/bytes'
+import { bytes, evenBytes } from '../lib/bytes'
 import { lasted } from '../lib/durations'
 import type { MemoryPoint } from '../types/api.gen'
 import classes from './MemoryChart.module.css'
@@ -88,7 +88,7 @@ export function MemoryChart({ points }: { points: readonly MemoryPoint[] }) {
       <div className={classes.levels} aria-hidden>
         {levels.map((level) => (
           <span key={level} style={{ bottom: `${(level / top) * 100}%` }}>
-            {level === 0 ? '0' : bytes(level)}
+            {level === 0 ? '0' : evenBytes(level)}
           </span>
         ))}
       </div>

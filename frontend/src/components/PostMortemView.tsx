@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router'
-import { isOver } from '../lib/ends'
+import { isOver, type Unended } from '../lib/ends'
 import type { PostMortem, Run } from '../types/api.gen'
 import { EvidenceLines } from './EvidenceLines'
 import { LastCommands } from './LastCommands'
@@ -7,14 +7,14 @@ import { MemoryChart } from './MemoryChart'
 import { Panel } from './Panel'
 
 /** What the run left, frozen at its end. */
-export function PostMortemView({ run, living }: { run: Run; living: boolean }) {
+export function PostMortemView({ run, now }: { run: Run; now: Unended }) {
   const left = run.post_mortem
   if (left && !isEmpty(left)) return <Left left={left} />
   return (
     <p className="muted">
       {isOver(run) ? (
-        'Nothing more is kept of this run: it was the end of too short a life, or later runs took its place.'
-      ) : living ? (
+        'Nothing more is kept of this run. What runs leave is kept of the latest ones only.'
+      ) : now.lives ? (
         <>
           It is running now. Its figures and lines are on{' '}
           <Link to="/bots/$name" params={{ name: run.bot }}>
@@ -23,7 +23,7 @@ export function PostMortemView({ run, living }: { run: Run; living: boolean }) {
           .
         </>
       ) : (
-        'It is not known to run any more. As soon as its runner tells how it ended, that appears here.'
+        'As soon as its runner tells how it ended, that appears here with what it left.'
       )}
     </p>
   )

@@ -1,6 +1,5 @@
 import { Button } from '@mantine/core'
 import { useRemoval } from '../hooks/useHosts'
-import { counted } from '../lib/sentences'
 import type { RunnerStatus } from '../types/api.gen'
 import { Dialog, DialogFoot } from './Dialog'
 import { Notice } from './Notice'
@@ -13,10 +12,7 @@ export function RemoveHost({ runner, onClose }: { runner: RunnerStatus; onClose:
     <Dialog title={`Remove host ${name}?`} onClose={onClose}>
       <ul>
         <li>Its runner is let in no more, from now on.</li>
-        <li>
-          {runner.bots > 0 ? `Its ${counted(runner.bots, 'bot')} ${runner.bots === 1 ? 'goes' : 'go'} on running there` : 'Its bots, if it has any, go on running there'}
-          , but are neither seen nor steered from here any more.
-        </li>
+        <li>{onGoing(runner.bots)} neither seen nor steered from here any more.</li>
         <li>What is stored of them stays. To come back, the host needs a new invitation.</li>
       </ul>
       {removal.error && <Notice>{removal.error.message}</Notice>}
@@ -36,4 +32,9 @@ export function RemoveHost({ runner, onClose }: { runner: RunnerStatus; onClose:
       </DialogFoot>
     </Dialog>
   )
+}
+
+function onGoing(bots: number): string {
+  if (bots === 1) return 'Its bot goes on running there, but is'
+  return `${bots === 0 ? 'Bots that run there' : `Its ${bots} bots`} go on, but are`
 }

@@ -1,8 +1,8 @@
 import { useToday } from '../hooks/useNow'
 import { bytes } from '../lib/bytes'
-import { dateAndTime, shortTime } from '../lib/dates'
+import { dateAndTime, dayAndTime, shortTime } from '../lib/dates'
 import { lasted } from '../lib/durations'
-import { CAUSES, endInWords, exitOf, isOver, lifeS, toneOf } from '../lib/ends'
+import { CAUSES, endInWords, isOver, lifeS, toneOf, type Unended } from '../lib/ends'
 import { evidenceOf } from '../lib/evidence'
 import type { Run } from '../types/api.gen'
 import { CopyText } from './CopyText'
@@ -10,7 +10,7 @@ import { EndIcon } from './EndIcon'
 import classes from './RunHead.module.css'
 
 /** When the run was, how it ended in words, and its figures. */
-export function RunHead({ run, living }: { run: Run; living: boolean }) {
+export function RunHead({ run, now }: { run: Run; now: Unended }) {
   const life = lifeS(run)
   const today = useToday()
   return (
@@ -21,27 +21,28 @@ export function RunHead({ run, living }: { run: Run; living: boolean }) {
         </h1>
         {isOver(run) && <CopyText text={() => evidenceOf(run)} label="Copy evidence" />}
       </div>
-      <div className={classes.end} data-tone={toneOf(run)} data-testid="end">
-        <EndIcon run={run} living={living} size={22} />
+      <div className={classes.end} data-tone={toneOf(run, now)} data-testid="end">
+        <EndIcon run={run} now={now} size={22} />
         <div className={classes.said}>
-          <p className={classes.words}>{endInWords(run, living)}</p>
+          <p className={classes.words}>{endInWords(run, now)}</p>
           <p className={classes.kind}>
-            {run.cause ? CAUSES[run.cause] : living ? 'What it leaves is kept when it ends' : 'What it left comes with its end'}
-            {run.stop_timed_out && '. It did not end in the time it was given, and was killed'}
+            {run.cause ? CAUSES[run.cause] : now.lives ? 'What it leaves is kept when it ends' : 'What it left comes with its end'}
           </p>
         </div>
       </div>
       <dl className={classes.facts}>
-        <Fact name="Started">
-          <time dateTime={run.started_at}>{dateAndTime(run.started_at)}</time>
+        <Fact name="Started" meaning={dateAndTime(run.started_at)}>
+          <time dateTime={run.started_at}>{dayAndTime(run.started_at)}</time>
         </Fact>
         {run.ended_at && (
-          <Fact name="Ended">
-            <time dateTime={run.ended_at}>{dateAndTime(run.ended_at)}</time>
+          <Fact name="Ended" meaning={dateAndTime(run.ended_at)}>
+            <time dateTime={run.ended_at}>{dayAndTime(run.ended_at)}</time>
           </Fact>
         )}
         {life !== null && <Fact name="Lasted">{lasted(life)}</Fact>}
-        {exitOf(run) && <Fact name="Exit">{exitOf(run)}</Fact>}
+        {run.exit_code !== null && <Fact name="Exit code">{run.exit_code}</Fact>}
+        {run.signal && <Fact name="Signal">{run.signal}</Fact>}
+        {run.stop_timed_out && <Fact name="Stop">not in time, killed</Fact>}
         {run.operator && <Fact name="By">{run.operator}</Fact>}
         {run.cpu_s !== null && <Fact name="CPU time">{lasted(run.cpu_s)}</Fact>}
         {run.peak_memory_bytes !== null && (

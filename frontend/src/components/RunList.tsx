@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core'
 import { useState } from 'react'
 import { useRuns } from '../hooks/useRuns'
-import { isAlive } from '../lib/states'
+import { unended } from '../lib/ends'
 import type { BotLive } from '../stores/deck'
 import { Notice } from './Notice'
 import classes from './RunList.module.css'
@@ -14,7 +14,6 @@ const FEW = 5
 export function RunList({ bot: { status, statusAt }, stale }: { bot: BotLive; stale: boolean }) {
   const { runs, loading, problem, retry } = useRuns(status)
   const [all, setAll] = useState(false)
-  const living = isAlive(status.state) && !stale ? status.run : null
   const shown = all ? runs : runs.slice(0, FEW)
   return (
     <section className={classes.panel} aria-labelledby="runs">
@@ -46,7 +45,7 @@ export function RunList({ bot: { status, statusAt }, stale }: { bot: BotLive; st
           </div>
           <ol>
             {shown.map((run) => (
-              <RunRow key={run.id} run={run} living={run.id === living} now={statusAt.wall} />
+              <RunRow key={run.id} run={run} now={unended(run.id, status, stale)} today={statusAt.wall} />
             ))}
           </ol>
         </div>

@@ -51,9 +51,9 @@ function Quietly({ status, now }: { status: BotStatus; now: number }) {
         </span>
       )}
       {next && (
-        <span className={classes.note}>
+        <span className={classes.note} data-quiet>
           <time dateTime={next} title={dateAndTime(next)}>
-            restarts on schedule at {shortTime(next, now)}
+            next restart on schedule {shortTime(next, now)}
           </time>
         </span>
       )}
@@ -73,7 +73,7 @@ function Told({ story, status }: { story: Story; status: BotStatus }) {
           {story.next && <span data-testid="next">{story.next}</span>}
           {over && (
             <Link to="/bots/$name/runs/$run" params={{ name: status.bot, run: over }}>
-              What the last run left
+              Look into the last run
             </Link>
           )}
         </p>

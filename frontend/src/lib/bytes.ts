@@ -12,3 +12,8 @@ export function bytes(amount: number): string {
   const digits = unit < 2 || left >= 99.95 ? 0 : 1
   return `${left.toFixed(digits)} ${UNITS[unit] ?? 'TB'}`
 }
+
+/** The same without a digit that says nothing, for what does not change from second to second: `16 GB`, `1.5 GB`. */
+export function evenBytes(amount: number): string {
+  return bytes(amount).replace('.0 ', ' ')
+}

@@ -31,3 +31,8 @@ export function lasted(seconds: number): string {
 function pair(large: number, largeUnit: string, small: number, smallUnit: string): string {
   return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`
 }
+
+/** How long a command took: `44 ms`, `1.2 s`, `3 min 4 s`. */
+export function took(milliseconds: number): string {
+  return milliseconds < 999.5 ? `${Math.round(milliseconds)} ms` : lasted(milliseconds / 1000)
+}

@@ -1,5 +1,6 @@
-import type { Cause, Run } from '../types/api.gen'
+import type { BotStatus, Cause, Run } from '../types/api.gen'
 import { sentence } from './sentences'
+import { isAlive, type Look, lookOf, word } from './states'
 
 /** How an end asks to be looked at: somebody wanted it, something watched over it, it went wrong, or nobody knows. */
 export type Tone = 'living' | 'plain' | 'asked' | 'watched' | 'wrong' | 'unseen'
@@ -35,19 +36,34 @@ export const CAUSES: Record<Cause, string> = {
   unseen: 'Nobody saw how',
 }
 
+/** What can be said of a run whose end is not told. */
+export interface Unended {
+  word: string
+  look: Look
+  /** Its process is seen to live. */
+  lives: boolean
+}
+
+/** As the bot's status has it; `stale` and unknown states say nothing about now. */
+export function unended(id: string, status: BotStatus | undefined, stale: boolean): Unended {
+  if (!status || stale || status.state === 'unknown') return { word: 'Running when last seen', look: 'unknown', lives: false }
+  if (status.run === id && isAlive(status.state)) return { word: word(status), look: lookOf(status), lives: true }
+  return { word: 'Over; how it ended is not told yet', look: 'unknown', lives: false }
+}
+
 export function isOver(run: Run): boolean {
   return run.ended_at !== null
 }
 
-export function toneOf(run: Run): Tone {
-  if (!isOver(run)) return 'living'
+export function toneOf(run: Run, { lives }: Pick<Unended, 'lives'>): Tone {
+  if (!isOver(run)) return lives ? 'living' : 'unseen'
   if (run.cause === null) return 'unseen'
   return run.cause === 'exit' && run.exit_code === 0 ? 'plain' : TONES[run.cause]
 }
 
-/** How the run ended, in words that can stand alone. `living` says that its process is seen to live. */
-export function endInWords(run: Run, living: boolean): string {
-  if (!isOver(run)) return living ? 'Running' : 'Over; how it ended is not told yet'
+/** How the run ended, in words that can stand alone. */
+export function endInWords(run: Run, now: Pick<Unended, 'word'>): string {
+  if (!isOver(run)) return now.word
   if (run.reason) return sentence(run.reason).replace(/\.$/, '')
   return run.cause === null ? 'Ended' : CAUSES[run.cause]
 }
@@ -55,10 +71,4 @@ export function endInWords(run: Run, living: boolean): string {
 /** Seconds that the run lasted; null while it is not over. */
 export function lifeS(run: Run): number | null {
   return run.ended_at === null ? null : Math.max(0, (Date.parse(run.ended_at) - Date.parse(run.started_at)) / 1000)
-}
-
-/** `exit code 1`, `SIGKILL`; null when neither is known. */
-export function exitOf(run: Run): string | null {
-  if (run.signal) return run.signal
-  return run.exit_code === null ? null : `exit code ${run.exit_code}`
 }

@@ -1,7 +1,7 @@
 import type { LastCommand, PostMortem, Run } from '../types/api.gen'
 import { bytes } from './bytes'
-import { lasted } from './durations'
-import { CAUSES, endInWords, exitOf, lifeS } from './ends'
+import { lasted, took } from './durations'
+import { CAUSES, endInWords, lifeS } from './ends'
 
 /** Everything that is known of a run's end as plain text, for a ticket or a chat. Times are UTC. */
 export function evidenceOf(run: Run): string {
@@ -13,9 +13,10 @@ function facts(run: Run): string {
   const rows: [string, string | null][] = [
     ['Bot', run.bot],
     ['Run', run.id],
-    ['Ended', endInWords(run, false)],
+    ['Ended', endInWords(run, { word: 'not told yet' })],
     ['Kind', run.cause && CAUSES[run.cause]],
-    ['Exit', exitOf(run)],
+    ['Exit code', run.exit_code === null ? null : String(run.exit_code)],
+    ['Signal', run.signal],
     ['By', run.operator || null],
     ['Stop timed out', run.stop_timed_out ? 'yes, it was killed' : null],
     ['From', run.started_at],
@@ -44,5 +45,5 @@ function section(title: string, lines: string[]): string {
 
 function commandInWords(command: LastCommand): string {
   const { name, user, started_at: at, duration_ms: ms, outcome } = command
-  return [at, name, user && `by ${user}`, ms === null ? 'not finished' : lasted(ms / 1000), outcome].filter(Boolean).join(' ')
+  return [at, name, user && `by ${user}`, ms === null ? 'not finished' : took(ms), outcome].filter(Boolean).join(' ')
 }

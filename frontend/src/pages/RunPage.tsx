@@ -13,7 +13,7 @@ import { useToday } from '../hooks/useNow'
 import { useRun } from '../hooks/useRuns'
 import { useTitle } from '../hooks/useTitle'
 import { shortTime } from '../lib/dates'
-import { isAlive } from '../lib/states'
+import { unended } from '../lib/ends'
 import { ApiError } from '../services/api'
 
 /** One run of a bot: how it ended, and what it left for those who ask why. */
@@ -22,13 +22,13 @@ export function RunPage() {
   const { stale } = useChannel()
   const today = useToday()
   const status = useBot(name)?.status
-  const living = status?.run === id && isAlive(status.state) && !stale
-  const { data: run, error, isFetching, refetch } = useRun(name, id, living)
+  const now = unended(id, status, stale)
+  const { data: run, error, isFetching, refetch } = useRun(name, id, now.lives)
   useTitle(run ? `Run of ${shortTime(run.started_at, today)}: ${name}` : `Run: ${name}`)
 
   if (!run && error) {
     const none = error instanceof ApiError && error.status === 404
-    if (none) return <NoSuchRun bot={name} said={error.message} />
+    if (none) return <NoSuchRun bot={name} run={id} known={status !== undefined} />
     return (
       <>
         <Back bot={name} />
@@ -47,8 +47,8 @@ export function RunPage() {
       <Back bot={name} />
       {run ? (
         <>
-          <RunHead run={run} living={living} />
-          <PostMortemView key={id} run={run} living={living} />
+          <RunHead run={run} now={now} />
+          <PostMortemView key={id} run={run} now={now} />
         </>
       ) : (
         <RunSkeleton />
@@ -57,16 +57,18 @@ export function RunPage() {
   )
 }
 
-function NoSuchRun({ bot, said }: { bot: string; said: string }) {
+function NoSuchRun({ bot, run, known }: { bot: string; run: string; known: boolean }) {
   return (
     <Middle>
       <IconFileOff size={40} stroke={1.4} aria-hidden />
       <div>
-        <h1>This run is not kept</h1>
-        <p className="muted">{said}</p>
+        <h1>There is no such run</h1>
+        <p className="muted">
+          {known ? `Of ${bot} no run ${run} is kept. Old ones are let go after a while.` : `The deck knows no bot named ${bot}.`}
+        </p>
       </div>
       <Link to="/bots/$name" params={{ name: bot }}>
-        To the runs that are
+        {known ? `To ${bot} and its runs` : 'To the bots there are'}
       </Link>
     </Middle>
   )
