@@ -3,8 +3,8 @@ import { useState } from 'react'
 import { useRuns } from '../hooks/useRuns'
 import { unended } from '../lib/ends'
 import type { BotLive } from '../stores/deck'
-import { Notice } from './Notice'
 import classes from './RunList.module.css'
+import { RunBones, RunsProblem } from './RunListStates'
 import { RunRow } from './RunRow'
 
 /** More than these are shown when asked for. */
@@ -15,41 +15,24 @@ export function RunList({ bot: { status, statusAt }, stale }: { bot: BotLive; st
   const { runs, loading, problem, retry } = useRuns(status)
   const [all, setAll] = useState(false)
   const shown = all ? runs : runs.slice(0, FEW)
+  if (problem && runs.length === 0) return <RunsProblem message={problem.message} onRetry={retry} />
+  if (loading) return <RunBones />
+  if (runs.length === 0) return <p className={classes.none}>It was never started. Each run appears here with how it ended.</p>
   return (
-    <section className={classes.panel} aria-labelledby="runs">
-      <div className={classes.head}>
-        <h2 id="runs" className={classes.title}>
-          Runs
-        </h2>
-        {runs.length > 0 && <p className={classes.hint}>newest first</p>}
+    <>
+      <div className={classes.names} aria-hidden>
+        <span>How it ended</span>
+        <span>By</span>
+        <span>Started</span>
+        <span>Lasted</span>
+        <span>CPU</span>
+        <span>Peak memory</span>
       </div>
-      {problem && runs.length === 0 && (
-        <div className={classes.aside}>
-          <Notice>{problem.message}</Notice>
-          <Button size="xs" variant="default" onClick={retry}>
-            Try again
-          </Button>
-        </div>
-      )}
-      {loading && !problem && <RunBones />}
-      {!loading && !problem && runs.length === 0 && <p className={classes.none}>It was never started. Each run appears here with how it ended.</p>}
-      {runs.length > 0 && (
-        <div data-stale={stale || undefined}>
-          <div className={classes.names} aria-hidden>
-            <span>How it ended</span>
-            <span>By</span>
-            <span>Started</span>
-            <span>Lasted</span>
-            <span>CPU</span>
-            <span>Peak memory</span>
-          </div>
-          <ol>
-            {shown.map((run) => (
-              <RunRow key={run.id} run={run} now={unended(run.id, status, stale)} today={statusAt.wall} />
-            ))}
-          </ol>
-        </div>
-      )}
+      <ol>
+        {shown.map((run) => (
+          <RunRow key={run.id} run={run} now={unended(run.id, status, stale)} today={statusAt.wall} />
+        ))}
+      </ol>
       {runs.length > FEW && (
         <div className={classes.more}>
           <Button
@@ -64,16 +47,6 @@ export function RunList({ bot: { status, statusAt }, stale }: { bot: BotLive; st
           </Button>
         </div>
       )}
-    </section>
-  )
-}
-
-function RunBones() {
-  return (
-    <div className={classes.bones} aria-busy="true" aria-label="Loading the runs">
-      {[0, 1, 2].map((row) => (
-        <div key={row} className={classes.bone} />
-      ))}
-    </div>
+    </>
   )
 }

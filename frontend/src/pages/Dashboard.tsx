@@ -9,7 +9,7 @@ import { EmptyFleet } from '../components/EmptyFleet'
 import { LogPanel } from '../components/LogPanel'
 import { Middle } from '../components/Middle'
 import { Notice } from '../components/Notice'
-import { RunList } from '../components/RunList'
+import { RunPanel } from '../components/RunPanel'
 import { StatCards } from '../components/StatCards'
 import { TroubleBanner } from '../components/TroubleBanner'
 import { UseStrip } from '../components/UseStrip'
@@ -68,7 +68,7 @@ function Shown({ name, stale }: { name: string | null; stale: boolean }) {
       <StatCards bot={bot} stale={stale} />
       <UseStrip bot={bot} stale={stale} />
       <LogPanel key={`log ${name}`} bot={bot} stale={stale} />
-      <RunList key={`runs ${name}`} bot={bot} stale={stale} />
+      <RunPanel key={`runs ${name}`} bot={bot} stale={stale} />
     </>
   )
 }
