@@ -38,7 +38,7 @@ export function BotRail({ shown, stale }: { shown: string | null; stale: boolean
                     aria-current={name === shown ? 'page' : undefined}
                   >
                     <StateIcon look={lookOf(status)} stale={stale} />
-                    <span className={classes.name}>{name}</span>
+                    <span className={classes.name}>{name}</span>{' '}
                     <span className={classes.word}>{word(status)}</span>
                     <RailUse status={status} stale={stale} />
                   </Link>

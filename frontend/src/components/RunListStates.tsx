@@ -4,7 +4,8 @@ import classes from './RunListStates.module.css'
 
 export function RunBones() {
   return (
-    <div aria-busy="true" aria-label="Loading the runs">
+    <div aria-busy="true">
+      <p className="visually-hidden">Loading the runs…</p>
       {[0, 1, 2].map((row) => (
         <div key={row} className={classes.bone} />
       ))}

@@ -1,11 +1,11 @@
-import { CatchBoundary, lazyRouteComponent } from '@tanstack/react-router'
-import { Suspense } from 'react'
+import { CatchBoundary } from '@tanstack/react-router'
+import { lazy, Suspense } from 'react'
 import type { BotLive } from '../stores/deck'
 import { Panel } from './Panel'
 import { RunBones, RunsProblem } from './RunListStates'
 
 // Below the first screen, so it need not come with it.
-const RunList = lazyRouteComponent(() => import('./RunList'), 'RunList')
+const RunList = lazy(async () => ({ default: (await import('./RunList')).RunList }))
 
 /** The last runs of a bot in their box. */
 export function RunPanel({ bot, stale }: { bot: BotLive; stale: boolean }) {

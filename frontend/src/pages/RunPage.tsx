@@ -8,7 +8,7 @@ import { PostMortemView } from '../components/PostMortemView'
 import { RunHead } from '../components/RunHead'
 import { RunSkeleton } from '../components/RunSkeleton'
 import { useChannel } from '../hooks/useConnection'
-import { useBot } from '../hooks/useDeck'
+import { useBot, useDeck } from '../hooks/useDeck'
 import { useToday } from '../hooks/useNow'
 import { useRun } from '../hooks/useRuns'
 import { useTitle } from '../hooks/useTitle'
@@ -22,13 +22,14 @@ export function RunPage() {
   const { stale } = useChannel()
   const today = useToday()
   const status = useBot(name)?.status
+  const unheard = useDeck((state) => state.order === null)
   const now = unended(id, status, stale)
   const { data: run, error, isFetching, refetch } = useRun(name, id, now.lives)
   useTitle(run ? `Run of ${shortTime(run.started_at, today)}: ${name}` : `Run: ${name}`)
 
   if (!run && error) {
     const none = error instanceof ApiError && error.status === 404
-    if (none) return <NoSuchRun bot={name} run={id} known={status !== undefined} />
+    if (none) return <NoSuchRun bot={name} run={id} known={unheard || status !== undefined} />
     return (
       <>
         <Back bot={name} />
