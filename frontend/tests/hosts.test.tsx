@@ -89,7 +89,7 @@ describe('an invitation', () => {
   test('is a command to run there, with its end, shown this once', async () => {
     await open([runner()], { ...SIGNED_IN, 'POST /api/runners/invitations': () => ({ body: TOKEN }) })
     await userEvent.click(screen.getByRole('button', { name: 'Invite a host' }))
-    await userEvent.click(screen.getByRole('button', { name: 'Make the command' }))
+    await userEvent.click(screen.getByRole('button', { name: 'Make command' }))
 
     expect(await screen.findByTestId('join-command')).toHaveTextContent('botdeck runner join http://localhost:3000 join_abc')
     expect(screen.getByRole('dialog')).toHaveTextContent(/shown this once.*works for one host, until .* \((59 min|1 h) left\)/)
@@ -104,7 +104,7 @@ describe('an invitation', () => {
     await open([runner()])
     await userEvent.click(screen.getByRole('button', { name: 'Invite a host' }))
     await userEvent.type(screen.getByLabelText(/^Name/), 'no spaces')
-    await userEvent.click(screen.getByRole('button', { name: 'Make the command' }))
+    await userEvent.click(screen.getByRole('button', { name: 'Make command' }))
 
     expect(screen.getByLabelText(/^Name/)).toHaveAccessibleDescription(/Letters, digits/)
     expect(asked).not.toContain('POST /api/runners/invitations')

@@ -57,7 +57,7 @@ def test_another_host_is_invited_with_a_command_that_is_shown_once(
     page.get_by_role("link", name="Hosts").click()
     page.get_by_role("button", name="Invite a host").click()
     page.get_by_label("Name").fill("cellar")
-    page.get_by_role("button", name="Make the command").click()
+    page.get_by_role("button", name="Make command").click()
 
     command = page.get_by_test_id("join-command")
     expect(command).to_have_text(re.compile(rf"^botdeck runner join {re.escape(botdeck.url.rstrip('/'))} \S+$"))

@@ -49,7 +49,7 @@ export function InviteHost({ onClose }: { onClose: () => void }) {
             Cancel
           </Button>
           <Button type="submit" disabled={form.busy}>
-            {form.busy ? 'Making…' : 'Make the command'}
+            {form.busy ? 'Making…' : 'Make command'}
           </Button>
         </DialogFoot>
       </form>
