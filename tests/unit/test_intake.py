@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from botdeck.deck import stream_lines
 from botdeck.deck.clock import Clock
 from botdeck.deck.intake import Applied, Intake
 from botdeck.errors import ProtocolError, StorageError
 from botdeck.models import Event, LogLine
 from botdeck.protocol.frames import Data
+from botdeck.storage import stream_lines
 from botdeck.storage.port import Batch, Ingested, Unstorable
 from botdeck.storage.sqlite import SqliteStorage
 
@@ -478,7 +478,7 @@ async def test_a_frame_that_could_not_be_stored_can_be_sent_again(tmp_path: Path
     out = Sender(storage)
     await out.send(b"first, ")
     with pytest.raises(StorageError, match="full"):
-        await out.send(b"x\n" * 100_000)
+        await out.send(b"x\n" * 400_000)
     await storage.close()
 
     out.storage = storage = SqliteStorage(tmp_path / "small.db")

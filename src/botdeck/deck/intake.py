@@ -1,4 +1,5 @@
-"""Data frames into storage: bytes of a stream become lines and events, and a batch that moves the stream's cursor.
+"""Data frames into storage: bytes of a stream become events, log lines and stretches of output, in a batch that moves
+the stream's cursor.
 
 A frame is applied only where the stream's cursor stands, so the bytes of a stream pass exactly once and in order,
 however often and in whatever pieces a runner sends them.
@@ -12,19 +13,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from botdeck.deck import log_levels, stream_lines
 from botdeck.deck.clock import SYSTEM_CLOCK, Clock
 from botdeck.deck.patience import PatientStorage
 from botdeck.errors import ProtocolError, StorageError
 from botdeck.models import Event, LogLine
 from botdeck.protocol import events as names
 from botdeck.protocol.frames import Data
+from botdeck.storage import log_levels, stream_lines
+from botdeck.storage.log_pieces import Output, Piece, line_of_output
 from botdeck.storage.port import Batch, Cursor, Storage, Unstorable
 
 _log = logging.getLogger(__name__)
 _REMEMBERED_STREAMS = 4096
 _INLINE_BYTES = 1 << 14
-"""A larger payload is parsed in a thread, so that other connections go on meanwhile."""
+"""A larger payload of events is parsed in a thread, so that other connections go on meanwhile."""
 _KEPT_OF_DAMAGED = 500
 _NOT_THE_LINE = (StorageError, OSError, MemoryError)
 """What fails for reasons other than what the bot wrote, unless it is Unstorable."""
@@ -46,7 +48,8 @@ class Applied:
     final: bool = False
     """The stream is over: a final frame of it was applied, this one or an earlier one."""
     lines: Sequence[LogLine] = ()
-    """New lines with their ids."""
+    """New lines with their ids. Whoever wants only some asks for a slice: each is cut out of its output when it is
+    looked at."""
     changed: bool = False
     """The dashboard's figures may have changed."""
 
@@ -86,7 +89,7 @@ class Intake:
         that line is alone."""
         now = self._clock.now()
         try:
-            if len(data.payload) > _INLINE_BYTES:
+            if parse is _events and len(data.payload) > _INLINE_BYTES:
                 batch = await asyncio.to_thread(parse, data, carry, now)
             else:
                 batch = parse(data, carry, now)
@@ -101,7 +104,9 @@ class Intake:
                 _log.exception("A line of %s cannot be stored; its place is marked", data.stream)
                 return await self._store(stream, _damaged(data, carry, now, str(error)))
         first = dataclasses.replace(data, payload=data.payload[:middle], final=False)
-        rest = dataclasses.replace(data, payload=data.payload[middle:], offset=data.offset + middle)
+        # What was dropped is before the first part, and is told of with it.
+        behind = data.offset + data.gap + middle
+        rest = dataclasses.replace(data, payload=data.payload[middle:], offset=behind, gap=0, notice="")
         before = await self._take(stream, first, carry, parse)
         if not before.applied:
             return before
@@ -119,7 +124,7 @@ class Intake:
             applied=ingested.applied,
             final=ingested.cursor.over,
             lines=ingested.lines,
-            changed=ingested.applied and any(map(_counts, batch.events)),
+            changed=ingested.applied and (batch.dropped_bytes > 0 or any(map(_counts, batch.events))),
         )
 
     def _remember(self, name: str) -> _Stream:
@@ -144,43 +149,81 @@ def _counts(event: Event) -> bool:
 
 
 def _output(data: Data, carry: bytes, now: datetime) -> Batch:
+    pieces: list[Piece] = []
+    if data.gap:
+        # What the line went on with is gone.
+        pieces, carry = _pieces(data, carry, b"", final=True)
+    pieces += _note(data)
+    ended, carry = _pieces(data, carry, data.payload, final=data.final)
+    return _batch(data, carry, now, lines=pieces + ended)
+
+
+def _pieces(data: Data, carry: bytes, payload: bytes, *, final: bool) -> tuple[list[Piece], bytes]:
     bot, run, _ = data.stream.split("/")
-    cut, carry = stream_lines.cut(
-        carry, data.payload, limit=stream_lines.MAX_OUTPUT_LINE_BYTES, final=data.final, rewrites=True
-    )
-    return _batch(data, carry, now, lines=[_output_line(bot, run, data.time, line.text()) for line in cut])
+    ended, carry = stream_lines.output(carry, payload, final=final)
+    pieces: list[Piece] = [
+        Output(bot=bot, run=run, time=data.time, data=piece.data, count=piece.count)
+        if isinstance(piece, stream_lines.Stretch)
+        else line_of_output(bot, run, data.time, piece)
+        for piece in ended
+    ]
+    return pieces, carry
 
 
-def _output_line(bot: str, run: str, time: datetime, text: str) -> LogLine:
-    level = log_levels.level_of(text)
-    return LogLine(id=0, bot=bot, run=run, time=time, stream="out", level=level, text=text)
+def _note(data: Data) -> list[Piece]:
+    """Botdeck's own word about this place, if there is one to say."""
+    if not data.gap and not data.notice:
+        return []
+    bot, run, _ = data.stream.split("/")
+    text = names.whole(data.notice) or f"{data.gap:,} bytes were dropped here."
+    return [LogLine(id=0, bot=bot, run=run, time=data.time, stream="note", level="warning", text=text)]
 
 
 def _events(data: Data, carry: bytes, now: datetime) -> Batch:
-    bot, run, _ = data.stream.split("/")
-    offset = data.offset - stream_lines.carried_bytes(carry)
+    torn, carry = _torn(data, carry)
+    begun = data.offset + data.gap - stream_lines.carried_bytes(carry)
     cut, carry = stream_lines.cut(carry, data.payload, limit=names.MAX_LINE_BYTES, final=data.final, rewrites=False)
+    events, logs = _parsed(data, cut, begun)
+    return _batch(data, carry, now, events=torn + events, lines=_note(data) + logs)
+
+
+def _torn(data: Data, carry: bytes) -> tuple[list[Event], bytes]:
+    """The line whose end was dropped, if there is one, and what is carried over the gap."""
+    if not data.gap:
+        return [], carry
+    begun = data.offset - stream_lines.carried_bytes(carry)
+    cut, _ = stream_lines.cut(carry, b"", limit=names.MAX_LINE_BYTES, final=True, rewrites=False)
+    run = data.stream.split("/")[1]
+    reason = "The rest of the line was dropped."
+    return [_damage(line.head, run, begun, data.time, reason) for line in cut if line.head.strip()], b""
+
+
+def _parsed(data: Data, cut: Sequence[stream_lines.Line], offset: int) -> tuple[list[Event], list[Piece]]:
+    """The events of these lines, of which the first begins at `offset`, and the log lines among them."""
+    bot, run, _ = data.stream.split("/")
     events: list[Event] = []
-    lines: list[LogLine] = []
+    logs: list[Piece] = []
     for line in cut:
         if line.head.strip():
             event = _event(line, run, offset, data.time)
             if event.event == names.LOG:
-                lines.append(_log_line(bot, event))
+                logs.append(_log_line(bot, event))
             else:
                 events.append(event)
         offset += len(line.head) + line.dropped + 1
-    return _batch(data, carry, now, events=events, lines=lines)
+    return events, logs
 
 
 def _damaged(data: Data, carry: bytes, now: datetime, reason: str) -> Batch:
     """In place of all lines that end in this frame."""
-    begun = data.offset - stream_lines.carried_bytes(carry)
+    torn, carry = _torn(data, carry)
+    begun = data.offset + data.gap - stream_lines.carried_bytes(carry)
     whole = (carry + data.payload)[: 4 * _KEPT_OF_DAMAGED]
     unfinished = b"" if data.final else data.payload.rpartition(b"\n")[2]
     _, carry = stream_lines.cut(b"", unfinished, limit=names.MAX_LINE_BYTES, final=False, rewrites=False)
     run = data.stream.split("/")[1]
-    return _batch(data, carry, now, events=[_damage(whole, run, begun, data.time, reason)])
+    events = [*torn, _damage(whole, run, begun, data.time, reason)]
+    return _batch(data, carry, now, events=events, lines=_note(data))
 
 
 def _event(line: stream_lines.Line, run: str, offset: int, time: datetime) -> Event:
@@ -216,7 +259,7 @@ def _batch(
     now: datetime,
     *,
     events: Sequence[Event] = (),
-    lines: Sequence[LogLine] = (),
+    lines: Sequence[Piece] = (),
 ) -> Batch:
     bot, run, _ = data.stream.split("/")
     return Batch(
@@ -224,8 +267,9 @@ def _batch(
         bot=bot,
         run=run,
         offset=data.offset,
-        after=Cursor(offset=data.offset + len(data.payload), carry=carry, over=data.final),
+        after=Cursor(offset=data.offset + data.gap + len(data.payload), carry=carry, over=data.final),
         events=events,
         lines=lines,
+        dropped_bytes=data.gap,
         received_at=now,
     )
