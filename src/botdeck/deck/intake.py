@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 _REMEMBERED_STREAMS = 4096
 _INLINE_BYTES = 1 << 14
 """A larger payload of events is parsed in a thread, so that other connections go on meanwhile."""
+_MOST_TOGETHER_BYTES = 1 << 20
+"""Of the payloads of one transaction, so that others need not wait long."""
 _KEPT_OF_DAMAGED = 500
 _NOT_THE_LINE = (StorageError, OSError, MemoryError)
 """What fails for reasons other than what the bot wrote, unless it is Unstorable."""
@@ -54,9 +56,19 @@ class Applied:
     """The dashboard's figures may have changed."""
 
 
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """A frame that waits for those before it in its stream."""
+
+    data: Data
+    applied: Applied | None = None
+
+
 @dataclass(slots=True)
 class _Stream:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    waiting: list[_Turn] = field(default_factory=list)
+    """In the order in which they get the lock; bounded by what a link takes at once."""
     cursor: Cursor | None = None
     """As this deck left it; the storage has the last word."""
 
@@ -71,29 +83,60 @@ class Intake:
         """Return when the frame is committed, or when it turns out that it does not belong here (`applied` False).
 
         A final frame also ends its stream, in the same transaction. Frames of one stream are applied one after the
-        other, those of others meanwhile. Raises ProtocolError when the stream's name makes no sense, StorageError when
-        the database does not work; the same frame may be sent again then.
+        other, those that wait together in one transaction; the first of them is told of all their lines. Those of other
+        streams are applied meanwhile. Raises ProtocolError when the stream's name makes no sense, StorageError when the
+        database does not work; the same frame may be sent again then.
         """
         bot, kind = _parts(runner, data.stream)
         stream = self._remember(data.stream)
-        async with stream.lock:
-            cursor = stream.cursor
-            if cursor is None or cursor.offset != data.offset:
-                cursor = stream.cursor = await self._storage.cursor(data.stream)
-            if cursor.offset != data.offset:
-                return Applied(bot=bot, cursor=cursor.offset, applied=False, final=cursor.over)
-            return await self._take(stream, data, cursor.carry, _output if kind == "out" else _events)
+        turn = _Turn(data)
+        stream.waiting.append(turn)
+        try:
+            async with stream.lock:
+                # Unless the one before took it along.
+                if turn.applied is None:
+                    turn.applied = await self._apply(stream, turn, bot, _output if kind == "out" else _events)
+        finally:
+            stream.waiting.remove(turn)
+        return turn.applied
+
+    async def _apply(self, stream: _Stream, turn: _Turn, bot: str, parse: _Parse) -> Applied:
+        data = turn.data
+        cursor = stream.cursor
+        if cursor is None or cursor.offset != data.offset:
+            cursor = stream.cursor = await self._storage.cursor(data.stream)
+        if cursor.offset != data.offset:
+            return Applied(bot=bot, cursor=cursor.offset, applied=False, final=cursor.over)
+        together = _in_a_row(stream.waiting, turn)
+        if len(together) > 1 and (applied := await self._take_together(stream, together, cursor.carry, parse)):
+            return applied
+        return await self._take(stream, data, cursor.carry, parse)
+
+    async def _take_together(
+        self, stream: _Stream, turns: Sequence[_Turn], carry: bytes, parse: _Parse
+    ) -> Applied | None:
+        """None when they cannot be stored together, for whatever reason; each is tried alone then."""
+        now = self._clock.now()
+        batches: list[Batch] = []
+        try:
+            for turn in turns:
+                batches.append(await _parsed_by(parse, turn.data, carry, now))
+                carry = batches[-1].after.carry
+            applied = await self._store(stream, _joined(batches))
+        except Exception as error:
+            if isinstance(error, _NOT_THE_LINE) and not isinstance(error, Unstorable):
+                raise
+            return None
+        for turn in turns:
+            turn.applied = dataclasses.replace(applied, lines=())
+        return applied
 
     async def _take(self, stream: _Stream, data: Data, carry: bytes, parse: _Parse) -> Applied:
         """One bad line must stop neither its stream nor its runner: a frame that cannot be stored is cut in two until
         that line is alone."""
         now = self._clock.now()
         try:
-            if parse is _events and len(data.payload) > _INLINE_BYTES:
-                batch = await asyncio.to_thread(parse, data, carry, now)
-            else:
-                batch = parse(data, carry, now)
-            return await self._store(stream, batch)
+            return await self._store(stream, await _parsed_by(parse, data, carry, now))
         except Exception as error:
             if isinstance(error, _NOT_THE_LINE) and not isinstance(error, Unstorable):
                 raise
@@ -142,6 +185,39 @@ def _parts(runner: str, stream: str) -> tuple[str, str]:
     if not bot or not run or kind not in ("out", "events") or not stream.isprintable():
         raise ProtocolError(f"Runner '{runner}' sent data of {stream!r:.200}; expected BOT/RUN/out or BOT/RUN/events.")
     return bot, kind
+
+
+def _in_a_row(waiting: Sequence[_Turn], first: _Turn) -> list[_Turn]:
+    """The frame and those behind it that go on where the one before ends, as many as make a short transaction."""
+    row = [first]
+    size = len(first.data.payload)
+    for turn in waiting[waiting.index(first) + 1 :]:
+        before, size = row[-1].data, size + len(turn.data.payload)
+        if before.final or turn.data.offset != _end(before) or size > _MOST_TOGETHER_BYTES:
+            break
+        row.append(turn)
+    return row
+
+
+def _end(data: Data) -> int:
+    return data.offset + data.gap + len(data.payload)
+
+
+async def _parsed_by(parse: _Parse, data: Data, carry: bytes, now: datetime) -> Batch:
+    if parse is _events and len(data.payload) > _INLINE_BYTES:
+        return await asyncio.to_thread(parse, data, carry, now)
+    return parse(data, carry, now)
+
+
+def _joined(batches: Sequence[Batch]) -> Batch:
+    """One batch that does what these do one after the other."""
+    return dataclasses.replace(
+        batches[0],
+        after=batches[-1].after,
+        events=[event for batch in batches for event in batch.events],
+        lines=[piece for batch in batches for piece in batch.lines],
+        dropped_bytes=sum(batch.dropped_bytes for batch in batches),
+    )
 
 
 def _counts(event: Event) -> bool:
@@ -267,7 +343,7 @@ def _batch(
         bot=bot,
         run=run,
         offset=data.offset,
-        after=Cursor(offset=data.offset + data.gap + len(data.payload), carry=carry, over=data.final),
+        after=Cursor(offset=_end(data), carry=carry, over=data.final),
         events=events,
         lines=lines,
         dropped_bytes=data.gap,

@@ -13,7 +13,7 @@ from botdeck.storage.rollups import micros
 MOST_ROWS = 1000
 MOST_BYTES = 4 << 20
 """Removed in one transaction."""
-_SPARE_PAGES = 2048
+_SPARE_PAGES = 1024
 """Free pages that are kept in the file for what comes next."""
 _PAGES_A_STEP = 250
 _FORGET_COMMANDS = timedelta(days=1)
