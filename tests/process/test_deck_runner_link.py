@@ -439,7 +439,7 @@ async def test_a_runner_that_dies_in_the_middle_costs_no_line_and_no_noise(
             await browser.until(lambda m: m["type"] == "snapshot" and m["data"]["stats"] is not None)
             for number in range(30):
                 await runner.send_data("helper/r1/out", f"{number}\n".encode())
-            await runner.acknowledged("helper/r1/out", 2)
+            await runner.until(lambda: runner.acks.get("helper/r1/out", 0) >= 2)
             runner.socket.transport.abort()
         await browser.until(lambda m: m["type"] == "bot_status" and m["data"]["state"] == "unknown")
         async with house.runner("local", "helper") as again:

@@ -54,6 +54,8 @@ class Applied:
     looked at."""
     changed: bool = False
     """The dashboard's figures may have changed."""
+    along: bool = False
+    """It was committed along with a frame before it, which was told of all that."""
 
 
 @dataclass(slots=True, eq=False)
@@ -128,7 +130,7 @@ class Intake:
                 raise
             return None
         for turn in turns:
-            turn.applied = dataclasses.replace(applied, lines=())
+            turn.applied = dataclasses.replace(applied, lines=(), along=True)
         return applied
 
     async def _take(self, stream: _Stream, data: Data, carry: bytes, parse: _Parse) -> Applied:

@@ -142,6 +142,8 @@ class RunnerLink:
         self._applying: set[asyncio.Task[None]] = set()
         self._starting_over: asyncio.Task[None] | None = None
         self._unremembered: set[str] = set()
+        self._last_acks: dict[str, Ack] = {}
+        """Of streams that are not over."""
 
     async def greet(self, frames: AsyncIterator[str | bytes]) -> None:
         """Hello, Welcome."""
@@ -310,7 +312,17 @@ class RunnerLink:
         services.logs.add(applied.bot, applied.lines)
         if applied.changed:
             services.dashboard.changed(applied.bot)
-        await self._send(Ack(stream=data.stream, offset=applied.cursor, final=applied.final))
+        await self._acknowledge(Ack(stream=data.stream, offset=applied.cursor, final=applied.final), applied.along)
+
+    async def _acknowledge(self, ack: Ack, along: bool) -> None:
+        """Once for frames that were committed together, if this link brought them all."""
+        if along and self._last_acks.get(ack.stream) == ack:
+            return
+        if ack.final:
+            self._last_acks.pop(ack.stream, None)
+        else:
+            self._last_acks[ack.stream] = ack
+        await self._send(ack)
 
     async def _store_run(self, run: Run) -> None:
         try:
