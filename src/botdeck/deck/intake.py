@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
 from botdeck.deck.clock import SYSTEM_CLOCK, Clock
 from botdeck.deck.patience import PatientStorage
@@ -193,7 +194,7 @@ def _in_a_row(waiting: Sequence[_Turn], first: _Turn) -> list[_Turn]:
     """The frame and those behind it that go on where the one before ends, as many as make a short transaction."""
     row = [first]
     size = len(first.data.payload)
-    for turn in waiting[waiting.index(first) + 1 :]:
+    for turn in islice(waiting, waiting.index(first) + 1, None):
         before, size = row[-1].data, size + len(turn.data.payload)
         if before.final or turn.data.offset != _end(before) or size > _MOST_TOGETHER_BYTES:
             break
