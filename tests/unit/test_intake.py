@@ -624,7 +624,7 @@ async def test_frames_that_wait_together_share_a_transaction(out: Sender, monkey
 
 
 async def test_a_transaction_of_many_frames_stays_short(out: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake_module, "_MOST_TOGETHER_BYTES", 1000)
+    monkeypatch.setattr(intake_module, "_MOST_OUTPUT_BYTES", 1000)
     frames = in_frames(out, [b"x" * 399 + b"\n"] * 9)
 
     outcomes = await asyncio.gather(*[out.intake.apply("host1", frame) for frame in frames])

@@ -28,8 +28,9 @@ _log = logging.getLogger(__name__)
 _REMEMBERED_STREAMS = 4096
 _INLINE_BYTES = 1 << 14
 """A larger payload of events is parsed in a thread, so that other connections go on meanwhile."""
-_MOST_TOGETHER_BYTES = 1 << 20
-"""Of the payloads of one transaction, so that others need not wait long."""
+_MOST_OUTPUT_BYTES = 1 << 20
+_MOST_EVENT_BYTES = 1 << 18
+"""Of the payloads of frames that share a transaction: some 20 ms of work, so that others need not wait long."""
 _KEPT_OF_DAMAGED = 500
 _NOT_THE_LINE = (StorageError, OSError, MemoryError)
 """What fails for reasons other than what the bot wrote, unless it is Unstorable."""
@@ -110,7 +111,8 @@ class Intake:
             cursor = stream.cursor = await self._storage.cursor(data.stream)
         if cursor.offset != data.offset:
             return Applied(bot=bot, cursor=cursor.offset, applied=False, final=cursor.over)
-        together = _in_a_row(stream.waiting, turn)
+        most = _MOST_OUTPUT_BYTES if parse is _output else _MOST_EVENT_BYTES
+        together = _in_a_row(stream.waiting, turn, most)
         if len(together) > 1 and (applied := await self._take_together(stream, together, cursor.carry, parse)):
             return applied
         return await self._take(stream, data, cursor.carry, parse)
@@ -190,13 +192,13 @@ def _parts(runner: str, stream: str) -> tuple[str, str]:
     return bot, kind
 
 
-def _in_a_row(waiting: Sequence[_Turn], first: _Turn) -> list[_Turn]:
-    """The frame and those behind it that go on where the one before ends, as many as make a short transaction."""
+def _in_a_row(waiting: Sequence[_Turn], first: _Turn, most_bytes: int) -> list[_Turn]:
+    """The frame and those behind it that go on where the one before ends."""
     row = [first]
     size = len(first.data.payload)
     for turn in islice(waiting, waiting.index(first) + 1, None):
         before, size = row[-1].data, size + len(turn.data.payload)
-        if before.final or turn.data.offset != _end(before) or size > _MOST_TOGETHER_BYTES:
+        if before.final or turn.data.offset != _end(before) or size > most_bytes:
             break
         row.append(turn)
     return row
