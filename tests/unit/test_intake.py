@@ -488,7 +488,7 @@ async def test_what_was_dropped_of_the_output_is_counted_and_shown_at_its_place(
 async def test_a_gap_without_words_is_shown_all_the_same(out: Sender) -> None:
     await out.send(b"", gap=12_345)
 
-    assert await shown(out.storage) == [("note", "12,345 bytes were dropped here.")]
+    assert await shown(out.storage) == [("note", "Bytes dropped here: 12,345.")]
 
 
 async def test_a_notice_alone_breaks_no_line(out: Sender) -> None:
@@ -528,7 +528,7 @@ async def test_a_line_that_was_cut_off_after_much_of_it_keeps_its_beginning(out:
 
     assert [text for _, text in await shown(out.storage)] == [
         "x" * LIMIT + "… (9 bytes more)",
-        "1 bytes were dropped here.",
+        "Bytes dropped here: 1.",
         "y",
     ]
 

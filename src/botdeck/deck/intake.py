@@ -1,5 +1,4 @@
-"""Data frames into storage: bytes of a stream become events, log lines and stretches of output, in a batch that moves
-the stream's cursor.
+"""Data frames into storage, each as a batch that moves its stream's cursor.
 
 A frame is applied only where the stream's cursor stands, so the bytes of a stream pass exactly once and in order,
 however often and in whatever pieces a runner sends them.
@@ -14,14 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
+from botdeck.deck import batches
 from botdeck.deck.clock import SYSTEM_CLOCK, Clock
 from botdeck.deck.patience import PatientStorage
 from botdeck.errors import ProtocolError, StorageError
 from botdeck.models import Event, LogLine
 from botdeck.protocol import events as names
 from botdeck.protocol.frames import Data
-from botdeck.storage import log_levels, stream_lines
-from botdeck.storage.log_pieces import Output, Piece, line_of_output
 from botdeck.storage.port import Batch, Cursor, Storage, Unstorable
 
 _log = logging.getLogger(__name__)
@@ -31,13 +29,13 @@ _INLINE_BYTES = 1 << 14
 _MOST_OUTPUT_BYTES = 1 << 20
 _MOST_EVENT_BYTES = 1 << 18
 """Of the payloads of frames that share a transaction: some 20 ms of work, so that others need not wait long."""
-_KEPT_OF_DAMAGED = 500
 _NOT_THE_LINE = (StorageError, OSError, MemoryError)
 """What fails for reasons other than what the bot wrote, unless it is Unstorable."""
 _COUNTED = frozenset({names.MESSAGE_RECEIVED, names.MESSAGE_SENT, names.COMMAND_STARTED, names.COMMAND_FINISHED})
 
 
 _Parse = Callable[[Data, bytes, datetime], Batch]
+_PARSE: dict[str, _Parse] = {"out": batches.of_output, "events": batches.of_events}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +97,9 @@ class Intake:
             async with stream.lock:
                 # Unless the one before took it along.
                 if turn.applied is None:
-                    turn.applied = await self._apply(stream, turn, bot, _output if kind == "out" else _events)
+                    turn.applied = await self._apply(
+                        stream, turn, bot, batches.of_output if kind == "out" else batches.of_events
+                    )
         finally:
             stream.waiting.remove(turn)
         return turn.applied
@@ -111,7 +111,7 @@ class Intake:
             cursor = stream.cursor = await self._storage.cursor(data.stream)
         if cursor.offset != data.offset:
             return Applied(bot=bot, cursor=cursor.offset, applied=False, final=cursor.over)
-        most = _MOST_OUTPUT_BYTES if parse is _output else _MOST_EVENT_BYTES
+        most = _MOST_OUTPUT_BYTES if parse is batches.of_output else _MOST_EVENT_BYTES
         together = _in_a_row(stream.waiting, turn, most)
         if len(together) > 1 and (applied := await self._take_together(stream, together, cursor.carry, parse)):
             return applied
@@ -122,12 +122,12 @@ class Intake:
     ) -> Applied | None:
         """None when they cannot be stored together, for whatever reason; each is tried alone then."""
         now = self._clock.now()
-        batches: list[Batch] = []
+        parsed: list[Batch] = []
         try:
             for turn in turns:
-                batches.append(await _parsed_by(parse, turn.data, carry, now))
-                carry = batches[-1].after.carry
-            applied = await self._store(stream, _joined(batches))
+                parsed.append(await _parsed_by(parse, turn.data, carry, now))
+                carry = parsed[-1].after.carry
+            applied = await self._store(stream, batches.joined(parsed))
         except Exception as error:
             if isinstance(error, _NOT_THE_LINE) and not isinstance(error, Unstorable):
                 raise
@@ -150,7 +150,7 @@ class Intake:
                 middle = data.payload.rfind(b"\n", 0, len(data.payload) // 2) + 1
             if not middle:
                 _log.exception("A line of %s cannot be stored; its place is marked", data.stream)
-                return await self._store(stream, _damaged(data, carry, now, str(error)))
+                return await self._store(stream, batches.of_damage(data, carry, now, str(error)))
         first = dataclasses.replace(data, payload=data.payload[:middle], final=False)
         # What was dropped is before the first part, and is told of with it.
         behind = data.offset + data.gap + middle
@@ -187,7 +187,7 @@ class Intake:
 
 def _parts(runner: str, stream: str) -> tuple[str, str]:
     bot, run, kind = parts if len(parts := stream.split("/")) == 3 else ("", "", "")
-    if not bot or not run or kind not in ("out", "events") or not stream.isprintable():
+    if not bot or not run or kind not in _PARSE or not stream.isprintable():
         raise ProtocolError(f"Runner '{runner}' sent data of {stream!r:.200}; expected BOT/RUN/out or BOT/RUN/events.")
     return bot, kind
 
@@ -198,159 +198,17 @@ def _in_a_row(waiting: Sequence[_Turn], first: _Turn, most_bytes: int) -> list[_
     size = len(first.data.payload)
     for turn in islice(waiting, waiting.index(first) + 1, None):
         before, size = row[-1].data, size + len(turn.data.payload)
-        if before.final or turn.data.offset != _end(before) or size > most_bytes:
+        if before.final or turn.data.offset != batches.end_of(before) or size > most_bytes:
             break
         row.append(turn)
     return row
 
 
-def _end(data: Data) -> int:
-    return data.offset + data.gap + len(data.payload)
-
-
 async def _parsed_by(parse: _Parse, data: Data, carry: bytes, now: datetime) -> Batch:
-    if parse is _events and len(data.payload) > _INLINE_BYTES:
+    if parse is batches.of_events and len(data.payload) > _INLINE_BYTES:
         return await asyncio.to_thread(parse, data, carry, now)
     return parse(data, carry, now)
 
 
-def _joined(batches: Sequence[Batch]) -> Batch:
-    """One batch that does what these do one after the other."""
-    return dataclasses.replace(
-        batches[0],
-        after=batches[-1].after,
-        events=[event for batch in batches for event in batch.events],
-        lines=[piece for batch in batches for piece in batch.lines],
-        dropped_bytes=sum(batch.dropped_bytes for batch in batches),
-    )
-
-
 def _counts(event: Event) -> bool:
     return event.event in _COUNTED or "user.id" in event.fields
-
-
-def _output(data: Data, carry: bytes, now: datetime) -> Batch:
-    pieces: list[Piece] = []
-    if data.gap:
-        # What the line went on with is gone.
-        pieces, carry = _pieces(data, carry, b"", final=True)
-    pieces += _note(data)
-    ended, carry = _pieces(data, carry, data.payload, final=data.final)
-    return _batch(data, carry, now, lines=pieces + ended)
-
-
-def _pieces(data: Data, carry: bytes, payload: bytes, *, final: bool) -> tuple[list[Piece], bytes]:
-    bot, run, _ = data.stream.split("/")
-    ended, carry = stream_lines.output(carry, payload, final=final)
-    pieces: list[Piece] = [
-        Output(bot=bot, run=run, time=data.time, data=piece.data, count=piece.count)
-        if isinstance(piece, stream_lines.Stretch)
-        else line_of_output(bot, run, data.time, piece)
-        for piece in ended
-    ]
-    return pieces, carry
-
-
-def _note(data: Data) -> list[Piece]:
-    """Botdeck's own word about this place, if there is one to say."""
-    if not data.gap and not data.notice:
-        return []
-    bot, run, _ = data.stream.split("/")
-    text = names.whole(data.notice) or f"{data.gap:,} bytes were dropped here."
-    return [LogLine(id=0, bot=bot, run=run, time=data.time, stream="note", level="warning", text=text)]
-
-
-def _events(data: Data, carry: bytes, now: datetime) -> Batch:
-    torn, carry = _torn(data, carry)
-    begun = data.offset + data.gap - stream_lines.carried_bytes(carry)
-    cut, carry = stream_lines.cut(carry, data.payload, limit=names.MAX_LINE_BYTES, final=data.final, rewrites=False)
-    events, logs = _parsed(data, cut, begun)
-    return _batch(data, carry, now, events=torn + events, lines=_note(data) + logs)
-
-
-def _torn(data: Data, carry: bytes) -> tuple[list[Event], bytes]:
-    """The line whose end was dropped, if there is one, and what is carried over the gap."""
-    if not data.gap:
-        return [], carry
-    begun = data.offset - stream_lines.carried_bytes(carry)
-    cut, _ = stream_lines.cut(carry, b"", limit=names.MAX_LINE_BYTES, final=True, rewrites=False)
-    run = data.stream.split("/")[1]
-    reason = "The rest of the line was dropped."
-    return [_damage(line.head, run, begun, data.time, reason) for line in cut if line.head.strip()], b""
-
-
-def _parsed(data: Data, cut: Sequence[stream_lines.Line], offset: int) -> tuple[list[Event], list[Piece]]:
-    """The events of these lines, of which the first begins at `offset`, and the log lines among them."""
-    bot, run, _ = data.stream.split("/")
-    events: list[Event] = []
-    logs: list[Piece] = []
-    for line in cut:
-        if line.head.strip():
-            event = _event(line, run, offset, data.time)
-            if event.event == names.LOG:
-                logs.append(_log_line(bot, event))
-            else:
-                events.append(event)
-        offset += len(line.head) + line.dropped + 1
-    return events, logs
-
-
-def _damaged(data: Data, carry: bytes, now: datetime, reason: str) -> Batch:
-    """In place of all lines that end in this frame."""
-    torn, carry = _torn(data, carry)
-    begun = data.offset + data.gap - stream_lines.carried_bytes(carry)
-    whole = (carry + data.payload)[: 4 * _KEPT_OF_DAMAGED]
-    unfinished = b"" if data.final else data.payload.rpartition(b"\n")[2]
-    _, carry = stream_lines.cut(b"", unfinished, limit=names.MAX_LINE_BYTES, final=False, rewrites=False)
-    run = data.stream.split("/")[1]
-    events = [*torn, _damage(whole, run, begun, data.time, reason)]
-    return _batch(data, carry, now, events=events, lines=_note(data))
-
-
-def _event(line: stream_lines.Line, run: str, offset: int, time: datetime) -> Event:
-    """The event, always of the stream's own run; in place of an unreadable line one that keeps its beginning."""
-    try:
-        if line.dropped:
-            raise ProtocolError(f"An event line is at most {names.MAX_LINE_BYTES} bytes.")
-        event = names.parse_event(line.head)
-    except ProtocolError as error:
-        return _damage(line.head, run, offset, time, str(error))
-    if event.run == run:
-        return event
-    return dataclasses.replace(event, run=run)
-
-
-def _damage(line: bytes, run: str, offset: int, time: datetime, reason: str) -> Event:
-    beginning = line[: 4 * _KEPT_OF_DAMAGED].decode("utf-8", "replace")[:_KEPT_OF_DAMAGED]
-    fields = {"offset": offset, "line": beginning, "reason": names.whole(reason)[:_KEPT_OF_DAMAGED]}
-    return Event(event=names.TELEMETRY_DAMAGED, time=time, run=run, seq=None, fields=fields)
-
-
-def _log_line(bot: str, event: Event) -> LogLine:
-    fields = event.fields
-    parts = [fields.get("body"), fields.get("exception.stacktrace")]
-    text = "\n".join(str(part).rstrip("\n") for part in parts if part not in (None, ""))
-    level = log_levels.level_of_severity(fields.get("severity_number"), fields.get("severity_text"))
-    return LogLine(id=0, bot=bot, run=event.run, time=event.time, stream="log", level=level, text=text)
-
-
-def _batch(
-    data: Data,
-    carry: bytes,
-    now: datetime,
-    *,
-    events: Sequence[Event] = (),
-    lines: Sequence[Piece] = (),
-) -> Batch:
-    bot, run, _ = data.stream.split("/")
-    return Batch(
-        stream=data.stream,
-        bot=bot,
-        run=run,
-        offset=data.offset,
-        after=Cursor(offset=_end(data), carry=carry, over=data.final),
-        events=events,
-        lines=lines,
-        dropped_bytes=data.gap,
-        received_at=now,
-    )
