@@ -5,13 +5,14 @@ import sqlite3
 import stat
 import threading
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from botdeck.errors import NewerDatabase, StorageError
+from botdeck.models import Run
 from botdeck.storage import open_storage
 from botdeck.storage.port import Document, Retention
 from botdeck.storage.sqlite import SqliteStorage, retention
@@ -373,6 +374,22 @@ async def test_lines_that_came_into_an_empty_database_of_the_first_format_begin_
     await storage.open()
 
     assert [line.id for line in (await Feed(storage).send(output("a", "b"))).lines] == [1, 2]
+    await storage.close()
+
+
+async def test_runs_of_the_first_format_are_kept(plain: Path) -> None:
+    run_migrations(plain, *migrations()[:1])
+    connection = sqlite3.connect(plain)
+    connection.execute(
+        "INSERT INTO run (bot, id, started, ended, exit_code, reason) VALUES ('greeter', 'r1', 0, 0, 1, '')"
+    )
+    connection.commit()
+    connection.close()
+
+    storage = await open_storage(plain)
+
+    epoch = datetime.fromtimestamp(0, UTC)
+    assert await storage.runs("greeter") == [Run(id="r1", bot="greeter", started_at=epoch, ended_at=epoch, exit_code=1)]
     await storage.close()
 
 

@@ -41,6 +41,8 @@ class Stored:
     data: bytearray = field(default_factory=bytearray)
     final: bool = False
     dropped: int = 0
+    gaps: list[tuple[int, int]] = field(default_factory=list)
+    """Offset and length of what will never come; `data` holds zeros there."""
     notices: list[str] = field(default_factory=list)
     frames: list[tuple[int, int, datetime]] = field(default_factory=list)
     """Offset, length and time of each frame applied."""
@@ -195,6 +197,8 @@ class FakeDeck:
         if data.offset == len(stream.data):
             stream.data += bytes(data.gap) + data.payload
             stream.dropped += data.gap
+            if data.gap:
+                stream.gaps.append((data.offset, data.gap))
             if data.notice:
                 stream.notices.append(data.notice)
             stream.final = stream.final or data.final

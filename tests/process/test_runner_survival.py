@@ -466,23 +466,25 @@ async def test_sighup_with_a_broken_file_changes_nothing(house: RunnerHouse, fak
 
 
 async def test_sighup_adds_changes_and_removes_bots(house: RunnerHouse, fake_deck: FakeDeck) -> None:
-    house.configure(stays=house.python(SLEEP), goes=house.python(SLEEP))
+    stays, changed = house.python(SLEEP), {"command": ["sh", "-c", "echo changed; exec sleep 600"]}
+    house.configure(stays=stays, changes=house.python(SLEEP), goes=house.python(SLEEP))
     runner = await house.start()
-    await fake_deck.until(lambda: fake_deck.is_("stays", "running") and fake_deck.is_("goes", "running"))
+    await fake_deck.until(lambda: all(fake_deck.is_(name, "running") for name in ("stays", "changes", "goes")))
     kept = fake_deck.status("stays")
 
-    house.configure(new=house.python(SLEEP), stays={"command": ["sh", "-c", "echo changed; exec sleep 600"]})
+    house.configure(new=house.python(SLEEP), stays=stays, changes=changed)
     runner.send_signal(signal.SIGHUP)
     await fake_deck.until(lambda: fake_deck.is_("new", "running"))
-    await fake_deck.until(lambda: [member.bot.name for member in fake_deck.fleets[-1].members] == ["new", "stays"])
-    after = fake_deck.status("stays")
-    await fake_deck.order("stays", Action.RESTART)
-    await fake_deck.until(lambda: fake_deck.all_bytes("stays") == b"changed\n")
+    names = ["new", "stays", "changes"]
+    await fake_deck.until(lambda: [member.bot.name for member in fake_deck.fleets[-1].members] == names)
+    await fake_deck.until(lambda: fake_deck.all_bytes("changes") == b"changed\n")
 
+    after = fake_deck.status("stays")
     assert kept is not None
     assert after is not None
     assert after.pid == kept.pid
-    assert fake_deck.runs_of("goes")[0].reason == "stopped by its removal from the configuration"
+    assert len(fake_deck.runs_of("changes")) == 2
+    assert fake_deck.runs_of("goes")[0].reason == "taken out of the configuration"
     assert not (house.data_dir / "runner" / "bots" / "goes").exists()
 
 
@@ -518,13 +520,15 @@ async def test_space_is_given_back_while_a_run_goes_on_and_a_deck_without_memory
     out = house.run_dirs("bot")[0] / "out"
     await house.until(lambda: out.stat().st_blocks * 512 <= 8 << 20)
 
-    # A deck whose database was lost asks for everything from the start; the holes must not come as NULs.
+    # A deck whose database was lost asks for everything from the start; the holes come as a gap and not as NULs.
     await house.kill(first)
     fake_deck.streams.clear()
     await house.start()
     (house.folder / "more").touch()
     await fake_deck.until(lambda: fake_deck.all_bytes("bot").endswith(b"more\n"))
     after_loss = fake_deck.all_bytes("bot")
+    (stored,) = (stored for name, stored in fake_deck.streams.items() if name.endswith("/out"))
+    ((begin, missing),) = stored.gaps
 
     # And the next runner knows what the offsets mean now.
     await house.kill(house.last_runner)
@@ -534,7 +538,9 @@ async def test_space_is_given_back_while_a_run_goes_on_and_a_deck_without_memory
     await fake_deck.order("bot", Action.STOP)
     await fake_deck.until(lambda: any(s.final for s in fake_deck.streams.values()))
 
-    assert b"\0" not in after_loss
+    assert begin == 0
+    assert b"\0" not in after_loss[missing:]
+    assert len(after_loss) == (24 << 20) + len(b"more\n")
     assert fake_deck.all_bytes("bot") == after_loss
 
 
@@ -550,10 +556,15 @@ async def test_a_file_that_is_truncated_is_survived_and_said(house: RunnerHouse,
     await fake_deck.until(lambda: fake_deck.all_bytes("bot") == b"before\n" * 100)
 
     os.truncate(house.run_dirs("bot")[0] / "out", 0)
-    await house.until(lambda: "became shorter" in house.log_text())
+    await house.until(lambda: "Somebody truncated" in house.log_text())
     (house.folder / "more").touch()
 
     await fake_deck.until(lambda: fake_deck.all_bytes("bot") == b"before\n" * 100 + b"after\n")
+    (stored,) = (stored for name, stored in fake_deck.streams.items() if name.endswith("/out"))
+    assert stored.gaps == []
+    assert [notice.partition(".")[0] for notice in stored.notices] == [
+        f"Somebody truncated {house.run_dirs('bot')[0]}/out"
+    ]
 
 
 async def test_a_file_that_is_moved_away_is_followed(house: RunnerHouse, fake_deck: FakeDeck) -> None:

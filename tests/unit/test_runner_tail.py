@@ -42,7 +42,7 @@ async def test_a_look_that_fails_is_not_the_last(
 
     path = tmp_path / "out"
     path.touch()
-    stream = Stream("b/r/out", path, remember_base=no_room)
+    stream = Stream("b/r/out", path, remember=no_room)
     watched.tail.watch(stream)
     path.write_bytes(b"before")
     await watched.noticed()
@@ -65,3 +65,21 @@ async def test_a_file_that_is_not_there_for_a_while_is_followed_when_it_is(tmp_p
     path.write_bytes(b"text")
 
     assert await watched.noticed() is stream
+
+
+async def test_what_cannot_be_read_is_told_and_told_again_when_it_can(tmp_path: Path) -> None:
+    told: asyncio.Queue[tuple[str, str | None]] = asyncio.Queue()
+    tail = Tail(lambda _: None, lambda key, sentence: told.put_nowait((key, sentence)))
+    task = asyncio.create_task(tail.run())
+    path = tmp_path / "out"
+    tail.watch(Stream("b/r/out", path))
+    async with asyncio.timeout(10):
+        missing = await told.get()
+        path.touch()
+        there = await told.get()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+    assert missing == ("unreadable", f"What bots write cannot be read now, and is shipped later: {path}.")
+    assert there == ("unreadable", None)

@@ -76,7 +76,7 @@ def _parsed(data: Data, cut: Sequence[stream_lines.Line], offset: int) -> tuple[
             event = _event(line, run, offset, data.time)
             if event.event == names.LOG:
                 logs.append(_log_line(bot, event))
-            else:
+            elif event.event != names.HEARTBEAT:
                 events.append(event)
         offset += len(line.head) + line.dropped + 1
     return events, logs

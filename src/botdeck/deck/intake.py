@@ -55,7 +55,7 @@ class Applied:
     changed: bool = False
     """The dashboard's figures may have changed."""
     along: bool = False
-    """It was committed along with a frame before it, which was told of all that."""
+    """It was committed along with a frame before it of the same sender; all there is to tell is told with that one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -63,6 +63,7 @@ class _Turn:
     """A frame that waits for those before it in its stream."""
 
     data: Data
+    sender: object
     applied: Applied | None = None
 
 
@@ -81,17 +82,17 @@ class Intake:
         self._clock = clock
         self._streams: OrderedDict[str, _Stream] = OrderedDict()
 
-    async def apply(self, runner: str, data: Data) -> Applied:
+    async def apply(self, runner: str, data: Data, *, sender: object = None) -> Applied:
         """Return when the frame is committed, or when it turns out that it does not belong here (`applied` False).
 
         A final frame also ends its stream, in the same transaction. Frames of one stream are applied one after the
-        other, those that wait together in one transaction; the first of them is told of all their lines. Those of other
-        streams are applied meanwhile. Raises ProtocolError when the stream's name makes no sense, StorageError when the
-        database does not work; the same frame may be sent again then.
+        other, those that a sender has waiting together in one transaction; those of other streams meanwhile. Raises
+        ProtocolError when the stream's name makes no sense, StorageError when the database does not work; the same
+        frame may be sent again then.
         """
         bot, kind = _parts(runner, data.stream)
         stream = self._remember(data.stream)
-        turn = _Turn(data)
+        turn = _Turn(data, sender)
         stream.waiting.append(turn)
         try:
             async with stream.lock:
@@ -198,7 +199,9 @@ def _in_a_row(waiting: Sequence[_Turn], first: _Turn, most_bytes: int) -> list[_
     size = len(first.data.payload)
     for turn in islice(waiting, waiting.index(first) + 1, None):
         before, size = row[-1].data, size + len(turn.data.payload)
-        if before.final or turn.data.offset != batches.end_of(before) or size > most_bytes:
+        if before.final or turn.data.offset != batches.end_of(before):
+            break
+        if turn.sender is not first.sender or size > most_bytes:
             break
         row.append(turn)
     return row

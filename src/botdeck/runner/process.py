@@ -5,8 +5,6 @@ pidfd is the process. Whether an instance of a bot lives at all is answered by i
 """
 
 import contextlib
-import ctypes
-import errno
 import fcntl
 import os
 import select
@@ -16,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-_KEEP_SIZE_PUNCH_HOLE = 0x01 | 0x02
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +29,11 @@ class Identity:
 def boot_clock() -> float:
     """Seconds since the host started, sleep included; never jumps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def booted_at() -> float:
+    """The wall clock, in seconds since 1970, when the boot clock was 0; as the wall clock stands now."""
+    return time.time() - boot_clock()
 
 
 def boot_id() -> str:
@@ -78,10 +79,10 @@ def has_ended(pidfd: int) -> bool:
     return bool(poll.poll(0))
 
 
-def terminate(pidfd: int) -> None:
-    """SIGTERM to this process alone: it may want to end its own children well."""
+def terminate(pidfd: int, number: signal.Signals) -> None:
+    """Its stop signal to this process alone: it may want to end its own children well."""
     with contextlib.suppress(ProcessLookupError):
-        signal.pidfd_send_signal(pidfd, signal.SIGTERM)
+        signal.pidfd_send_signal(pidfd, number)
 
 
 def kill_session(pid: int, pidfd: int) -> None:
@@ -130,23 +131,6 @@ def take_lock(path: Path) -> int | None:
         os.close(fd)
         return None
     return fd
-
-
-def punch_hole(fd: int, start: int, end: int) -> None:
-    """Give the blocks of a byte range back to the file system; the file keeps its size. Raises OSError."""
-    if _libc.fallocate(fd, _KEEP_SIZE_PUNCH_HOLE, ctypes.c_long(start), ctypes.c_long(end - start)):
-        raise OSError(ctypes.get_errno(), "fallocate")
-
-
-def first_data(fd: int, offset: int) -> int:
-    """The first offset from `offset` on that holds data and not a hole; the size of the file when there is none."""
-    size = os.fstat(fd).st_size
-    if offset >= size:
-        return size
-    try:
-        return os.lseek(fd, offset, os.SEEK_DATA)
-    except OSError as error:
-        return size if error.errno == errno.ENXIO else offset
 
 
 def _stat(pid: int) -> list[str] | None:

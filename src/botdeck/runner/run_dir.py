@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,9 +24,10 @@ from botdeck.errors import ProtocolError
 from botdeck.models import Run
 from botdeck.protocol.codec import from_json, to_json
 from botdeck.protocol.frames import stream_name
+from botdeck.runner.followed import FileId, file_id, open_through
 from botdeck.runner.process import Identity
 from botdeck.runner.spawner import SystemUser
-from botdeck.runner.stream import Stream
+from botdeck.runner.stream import Stream, StreamRecord
 from botdeck.runner.whole_file import WholeFile
 
 STAMP = "%Y%m%dT%H%M%S"
@@ -40,6 +42,11 @@ class Exit:
     code: int
     at: float
     """On the boot clock."""
+    user_s: float | None = None
+    system_s: float | None = None
+    peak_kib: int | None = None
+    oom: bool = False
+    """The kernel killed it for want of memory."""
     trouble: dict[str, Any] | None = None
     """Why the program could not be started: `step`, `errno` and `words`."""
 
@@ -74,13 +81,13 @@ def run_started_at(run_id: str) -> datetime | None:
 class RunDirectory:
     """One run on disk. `run` is its record; `end_stored` says that the deck has the record with its end."""
 
-    def __init__(self, path: Path, run: Run, bases: dict[str, int]) -> None:
+    def __init__(self, path: Path, run: Run, streams: Mapping[str, StreamRecord]) -> None:
         self.path = path
         self.run = run
         self.end_stored = False
         self._record = WholeFile(path / "run.json", self._record_text)
-        self.out = self._stream("out", bases, whole_lines=False)
-        self.events = self._stream("events", bases, whole_lines=True)
+        self.out = self._stream("out", streams, whole_lines=False)
+        self.events = self._stream("events", streams, whole_lines=True)
 
     @classmethod
     def create(cls, bot_dir: Path, run: Run, owner: SystemUser | None) -> "RunDirectory":
@@ -107,11 +114,11 @@ class RunDirectory:
             return None
         try:
             record = json.loads((path / "run.json").read_text("utf-8"))
-            run, bases = from_json(Run, record["run"]), from_json(dict[str, int], record["bases"])
+            run, streams = from_json(Run, record["run"]), from_json(dict[str, StreamRecord], record.get("streams", {}))
         except (OSError, ValueError, KeyError, TypeError, ProtocolError):
             # Its runner was killed before it wrote the record.
-            run, bases = Run(id=path.name, bot=bot, started_at=started_at), {}
-        directory = cls(path, run, bases)
+            run, streams = Run(id=path.name, bot=bot, started_at=started_at), {}
+        directory = cls(path, run, streams)
         with contextlib.suppress(OSError):  # a missing one on a full disk; the others are no less ours
             directory._make_files(None)
         return directory
@@ -148,8 +155,9 @@ class RunDirectory:
         self.run = replace(self.run, pid=pid, started_at=started_at)
         self._record.write()
 
-    def ended(self, *, at: datetime, exit_code: int | None, signal: str | None, reason: str) -> None:
-        self.run = replace(self.run, ended_at=at, exit_code=exit_code, signal=signal, reason=reason)
+    def ended(self, run: Run) -> None:
+        """`run` is its record with the end."""
+        self.run = run
         self._record.write()
 
     def write_again(self) -> None:
@@ -161,14 +169,20 @@ class RunDirectory:
             stream.close()
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def _stream(self, kind: str, bases: dict[str, int], *, whole_lines: bool) -> Stream:
+    def _stream(self, kind: str, records: Mapping[str, StreamRecord], *, whole_lines: bool) -> Stream:
         return Stream(
             stream_name(self.run.bot, self.run.id, kind),
             self.path / kind,
-            base=bases.get(kind, 0),
+            records.get(kind),
             whole_lines=whole_lines,
-            remember_base=self._record.write,
+            remember=self._record.write,
+            find_nameless=self._find_nameless,
         )
+
+    def _find_nameless(self, wanted: FileId) -> int | None:
+        """A file of this run whose name leads elsewhere: its bot has it open."""
+        bot = self.identity()
+        return None if bot is None else open_through(bot, wanted)
 
     def _make_files(self, owner: SystemUser | None) -> None:
         for stream in self.streams:
@@ -176,11 +190,14 @@ class RunDirectory:
             try:
                 if owner is not None:
                     os.fchown(fd, owner.uid, owner.gid)
+                if stream.file_id is None:
+                    stream.file_id = file_id(fd)
             finally:
                 os.close(fd)
 
     def _record_text(self) -> str:
-        record = {"run": to_json(self.run), "bases": {"out": self.out.base, "events": self.events.base}}
+        streams = {stream.kind: stream.record() for stream in self.streams}
+        record = {"run": to_json(self.run), "streams": to_json(streams)}
         return json.dumps(record) + "\n"
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from botdeck.protocol.frames import Ack, Data
 from botdeck.runner.run_dir import RunDirectory
 from botdeck.runner.stream import Stream
+from botdeck.runner.telling import Tell, tell_nobody
 
 log = logging.getLogger(__name__)
 
@@ -17,14 +18,17 @@ log = logging.getLogger(__name__)
 class Shipment:
     """Calls `shipped` with each run that is over when the deck has all of it."""
 
-    def __init__(self, shipped: Callable[[RunDirectory], None]) -> None:
+    def __init__(self, shipped: Callable[[RunDirectory], None], trouble: Tell = tell_nobody) -> None:
         self._shipped = shipped
+        self._trouble = trouble
         self._runs: dict[str, RunDirectory] = {}
         self._streams: dict[str, tuple[Stream, RunDirectory]] = {}
         self._ready: dict[Stream, None] = {}
         """Streams that may have something to send, in the order of their turns."""
         self._unreadable: dict[Stream, None] = {}
         """Streams to be tried again later."""
+        self._waiting: set[Stream] = set()
+        """Streams with frames that wait for an acknowledgement."""
 
     @property
     def runs(self) -> Iterable[RunDirectory]:
@@ -37,7 +41,7 @@ class Shipment:
     @property
     def waiting(self) -> bool:
         """Whether frames wait for an acknowledgement."""
-        return any(stream.waiting for stream, _ in self._streams.values())
+        return bool(self._waiting)
 
     @property
     def unreadable(self) -> bool:
@@ -57,6 +61,7 @@ class Shipment:
         for stream in streams:
             if not stream.complete:
                 stream.begin(cursors.get(stream.name))
+                self._waiting.discard(stream)
                 self._ready[stream] = None
 
     def begin_all(self, cursors: Mapping[str, int]) -> None:
@@ -72,7 +77,7 @@ class Shipment:
         for run in self._runs.values():
             if run.over:
                 for stream in run.streams:
-                    stream.close()
+                    stream.rest()
 
     def next_frame(self, now: datetime) -> Data | None:
         """The next frame of the stream whose turn it is, which then goes to the end of the queue."""
@@ -87,17 +92,28 @@ class Shipment:
             if stream not in self._unreadable:
                 log.error("%s: cannot be read now, and is shipped later: %s", stream.path, error.strerror)
             self._unreadable[stream] = None
+            self._trouble("unshipped", f"{stream.path} cannot be read now, and is shipped later: {error.strerror}.")
             return None
-        self._unreadable.pop(stream, None)
+        self._readable(stream)
         if frame is not None:
             self._ready[stream] = None
+            self._waiting.add(stream)
         return frame
+
+    def _readable(self, stream: Stream) -> None:
+        if stream not in self._unreadable:
+            return
+        del self._unreadable[stream]
+        if not self._unreadable:
+            self._trouble("unshipped", None)
 
     def acknowledge(self, ack: Ack) -> None:
         if ack.stream not in self._streams:
             return
         stream, run = self._streams[ack.stream]
         stream.acknowledge(ack.offset, final=ack.final)
+        if not stream.waiting:
+            self._waiting.discard(stream)
         self._ready[stream] = None
         self._let_go(run)
 
@@ -112,8 +128,9 @@ class Shipment:
         """Somebody deleted it. While its run lives there is nothing to give up: at its end this is asked again."""
         if stream.over:
             log.error("%s: is gone, and what the deck does not have of it is lost.", stream.path)
-            stream.complete = True
-            self._let_go(self._streams[stream.name][1])
+            stream.give_up()
+            self._readable(stream)
+            self._ready[stream] = None
 
     def _let_go(self, run: RunDirectory) -> None:
         if not run.done:
@@ -122,5 +139,6 @@ class Shipment:
         for stream in run.streams:
             self._streams.pop(stream.name, None)
             self._ready.pop(stream, None)
-            self._unreadable.pop(stream, None)
+            self._readable(stream)
+            self._waiting.discard(stream)
         self._shipped(run)
