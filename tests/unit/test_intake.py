@@ -641,6 +641,18 @@ async def test_a_transaction_of_many_frames_stays_short(out: Sender, monkeypatch
     assert [len(outcome.lines) for outcome in outcomes] == [2, 0, 2, 0, 2, 0, 2, 0, 1]
 
 
+async def test_frames_of_two_senders_are_not_taken_together_for_each_is_to_be_told(out: Sender) -> None:
+    frames = in_frames(out, [b"%d\n" % n for n in range(6)])
+    senders = ["old link", "old link", "new link", "new link", "new link", "old link"]
+
+    outcomes = await asyncio.gather(
+        *[out.intake.apply("host1", frame, sender=sender) for frame, sender in zip(frames, senders, strict=True)]
+    )
+
+    assert [outcome.along for outcome in outcomes] == [False, True, False, True, True, False]
+    assert await shown(out.storage) == [("out", str(n)) for n in range(6)]
+
+
 async def test_a_frame_that_does_not_go_on_where_the_one_before_ends_is_answered_alone(out: Sender) -> None:
     first, second, third = in_frames(out, [b"1\n", b"2\n", b"3\n"])
 
