@@ -377,9 +377,11 @@ class RunnerLink:
     async def _apply(self, data: Data) -> None:
         services = self._services
         try:
-            applied = await services.intake.apply(self.runner, data)
+            applied = await services.intake.apply(self.runner, data, sender=self)
         except ProtocolError as error:
             raise LinkClosed(BAD_FRAME, str(error)) from None
+        if applied.along:
+            return  # all that is to be told of it is told with the frame that it was committed with
         # Committed. Browsers first: this does not wait, and a link that breaks in the ack must not cost them lines.
         services.logs.add(applied.bot, applied.lines)
         if applied.changed:
