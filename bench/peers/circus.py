@@ -79,11 +79,11 @@ class Circus(Peer):
         return answer
 
     def start(self, names: list[str]) -> None:
-        if set(names) == {program.name for program in self.programs}:
-            self._call("start")
-            return
-        for name in names:
-            self._call("start", name=name)
+        # Without a name it leaves out those that do not start by themselves; and it takes no order while it carries out
+        # another.
+        every = len(names) == len(self.programs)
+        for name in ["*"] if every else names:
+            wait_for(lambda name=name: self._call("start", name=name, match="glob").get("status") == "ok", "circus")
 
     def stop(self, name: str) -> None:
         self._call("stop", name=name)

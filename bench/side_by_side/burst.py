@@ -16,6 +16,7 @@ LINE_BYTES = 100
 BLOCK_LINES = 655
 """In 64 KiB."""
 PLAIN = "plain file"
+PATIENCE_S = 120.0
 
 
 def by_line(kind: type[Peer], quick: bool) -> Rows:
@@ -36,8 +37,8 @@ def _measure(kind: type[Peer], quick: bool, lines_a_write: int) -> Rows:
     with at_work(kind, "burst", [_program(quick, lines_a_write)]) as peer:
         keepers, deck = CpuMeter(peer.keepers), CpuMeter(peer.deck)
         peer.start(["burst"])
-        wait_for(lambda: peer.noted("end"), "the bot's last line", 300, every_s=0.02)
-        wait_for(lambda: peer.readable_bytes("burst") >= lines * LINE_BYTES, "all lines in its log", 300, every_s=0.02)
+        wait_for(lambda: peer.noted("end"), "the bot's last line", PATIENCE_S, every_s=0.02)
+        wait_for(lambda: peer.readable_bytes("burst") >= lines * LINE_BYTES, "all lines in its log", PATIENCE_S, every_s=0.02)
         read_at = now()
         cpu_s, deck_cpu_s = keepers.read(), deck.read()
         begin, end = peer.noted("begin")[0], peer.noted("end")[0]
@@ -80,7 +81,7 @@ def _plain(quick: bool, lines_a_write: int) -> Rows:
         side = world.folder / "side"
         command = [*PYTHON, BOT, str(side), program.name, *program.arguments]
         bot = subprocess.Popen(command, stdout=log, env=world.environment)
-        wait_for(lambda: side.exists() and "\nend " in side.read_text(), "the bot", 300, every_s=0.02)
+        wait_for(lambda: side.exists() and "\nend " in side.read_text(), "the bot", PATIENCE_S, every_s=0.02)
         row = next(text for text in side.read_text().splitlines() if text.startswith("end "))
         bot.kill()
         bot.wait()
