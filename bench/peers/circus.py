@@ -3,6 +3,7 @@
 import json
 import shlex
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +80,16 @@ class Circus(Peer):
         return answer
 
     def start(self, names: list[str]) -> None:
-        # Without a name it leaves out those that do not start by themselves; and it takes no order while it carries out
-        # another.
-        every = len(names) == len(self.programs)
-        for name in ["*"] if every else names:
-            wait_for(lambda name=name: self._call("start", name=name, match="glob").get("status") == "ok", "circus")
+        # One by one: all at once it starts only those that start by themselves. While it carries out one order it takes
+        # no other.
+        for name in names:
+            wait_for(partial(self._takes, "start", name), f"circus to start {name}", every_s=0.002)
+
+    def _takes(self, command: str, name: str) -> bool:
+        return self._call(command, name=name).get("status") == "ok"
 
     def stop(self, name: str) -> None:
-        self._call("stop", name=name)
+        wait_for(partial(self._takes, "stop", name), f"circus to stop {name}", every_s=0.01)
 
     def status(self, name: str) -> Seen:
         info = self._call("stats", name=name).get("info")

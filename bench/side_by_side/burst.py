@@ -38,7 +38,9 @@ def _measure(kind: type[Peer], quick: bool, lines_a_write: int) -> Rows:
         keepers, deck = CpuMeter(peer.keepers), CpuMeter(peer.deck)
         peer.start(["burst"])
         wait_for(lambda: peer.noted("end"), "the bot's last line", PATIENCE_S, every_s=0.02)
-        wait_for(lambda: peer.readable_bytes("burst") >= lines * LINE_BYTES, "all lines in its log", PATIENCE_S, every_s=0.02)
+        wait_for(
+            lambda: peer.readable_bytes("burst") >= lines * LINE_BYTES, "all lines in its log", PATIENCE_S, every_s=0.02
+        )
         read_at = now()
         cpu_s, deck_cpu_s = keepers.read(), deck.read()
         begin, end = peer.noted("begin")[0], peer.noted("end")[0]
