@@ -49,9 +49,8 @@ class Outcome:
 def run() -> Outcome:
     outcome = Outcome()
     names = [f"bot{n:02}" for n in range(BOTS)]
-    with World("adopt") as world:
-        bots = {name: {"command": [*PYTHON, "-c", BOT], "restart": "never"} for name in names}
-        stack = Stack(world, bots)
+    bots = {name: {"command": [*PYTHON, "-c", BOT], "restart": "never"} for name in names}
+    with World("adopt") as world, Stack(world, bots) as stack:
         stack.start()
         wait_for(lambda: _up(stack) == BOTS, "all bots", 60, every_s=0.1)
         before = stack.statuses()

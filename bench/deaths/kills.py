@@ -65,7 +65,9 @@ class Outcome:
 
 def run(plan: Plan) -> Outcome:
     with World("kills") as world:
-        return Killing(world, plan).run()
+        killing = Killing(world, plan)
+        with killing.stack:
+            return killing.run()
 
 
 class Killing:
@@ -76,7 +78,7 @@ class Killing:
         (world.folder / "ledgers").mkdir()
         command = [sys.executable, BOT, str(world.folder), str(plan.rate / plan.bots)]
         self._names = [f"bot{n:02}" for n in range(plan.bots)]
-        self._stack = Stack(world, {name: {"command": command, "start_budget": 0} for name in self._names})
+        self.stack = Stack(world, {name: {"command": command, "start_budget": 0} for name in self._names})
         self._plan = plan
         self._luck = random.Random(plan.seed)
         self._killed_runs: dict[str, set[str]] = defaultdict(set)
@@ -85,7 +87,7 @@ class Killing:
         self._outcome = Outcome(plan)
 
     def run(self) -> Outcome:
-        self._stack.start()
+        self.stack.start()
         wait_for(lambda: len(self._living()) == len(self._names), "all bots", 60)
         while self._outcome.killed.total() < self._plan.kills:
             self._pass(self._luck.uniform(0.02, LONGEST_PAUSE_S))
@@ -109,9 +111,9 @@ class Killing:
 
     def _start(self, program: str) -> None:
         if program == "deck":
-            self._stack.start_deck()
+            self.stack.start_deck()
         else:
-            self._stack.start_runner()
+            self.stack.start_runner()
 
     def _kill_someone(self) -> None:
         target = self._luck.choices(list(TARGETS), list(TARGETS.values()))[0]
@@ -125,10 +127,10 @@ class Killing:
             self._outcome.killed["both" if len(killed) == 2 else killed[0]] += 1
 
     def _kill_program(self, program: str) -> bool:
-        process: Process | None = self._stack.deck if program == "deck" else self._stack.runner
+        process: Process | None = self.stack.deck if program == "deck" else self.stack.runner
         if process is None or process.poll() is not None:
             return False
-        self._stack.kill(process)
+        self.stack.kill(process)
         self._due.append((time.monotonic() + self._luck.uniform(0, LONGEST_AWAY_S), program))
         return True
 
@@ -167,7 +169,7 @@ class Killing:
         self._wait(lambda: len({name for name, *_ in self._notes("done")}) == len(self._names), "the bots to stop", 30)
         began = time.monotonic()
         ledgers = read_ledgers(self._folder, set())
-        self._wait(lambda: complete(self._stack, ledgers), "the deck to have all of it", BACK_S, every_s=0.2)
+        self._wait(lambda: complete(self.stack, ledgers), "the deck to have all of it", BACK_S, every_s=0.2)
         self._outcome.caught_up_s = time.monotonic() - began
         time.sleep(1.0)  # what is stored twice would come now
 
@@ -183,8 +185,8 @@ class Killing:
         ledgers = read_ledgers(self._folder, killed)
         # A row too many of one bot hides one too few of another from the counters.
         with contextlib.suppress(TooLate):
-            wait_for(lambda: not compare(self._stack, ledgers).faults, "the last rows", 10, every_s=1.0)
-        outcome.balance = compare(self._stack, ledgers)
+            wait_for(lambda: not compare(self.stack, ledgers).faults, "the last rows", 10, every_s=1.0)
+        outcome.balance = compare(self.stack, ledgers)
         outcome.faults += outcome.balance.faults
         outcome.faults += [f"{name}: a second copy, pid {pid}, run {run}" for name, pid, run in self._notes("copies")]
         starts = Counter(name for name, *_ in self._notes("starts"))
@@ -196,7 +198,7 @@ class Killing:
 
     def _told_wrong(self) -> list[str]:
         """What the deck says of the bots that live."""
-        living, told = self._living(), self._stack.statuses()
+        living, told = self._living(), self.stack.statuses()
         return [
             f"{name}: the deck says pid {told[name].pid if name in told else None}, and it is {pid}"
             for name, (pid, _) in living.items()

@@ -75,13 +75,12 @@ def _inside() -> Outcome:
     """As PID 1 of the namespace, where orphans come to be reaped."""
     outcome = Outcome()
     for number in range(ROUNDS):
-        with World("pid-reuse") as world:
-            _once(world, outcome, same_tick=number % 2 == 1)
+        with World("pid-reuse") as world, Stack(world, {"bot": {"command": [*PYTHON, "-c", BOT]}}) as stack:
+            _once(stack, outcome, same_tick=number % 2 == 1)
     return outcome
 
 
-def _once(world: World, outcome: Outcome, *, same_tick: bool) -> None:
-    stack = Stack(world, {"bot": {"command": [*PYTHON, "-c", BOT]}})
+def _once(stack: Stack, outcome: Outcome, *, same_tick: bool) -> None:
     runner = stack.start_runner()
     note = wait_for(lambda: _note_of(stack), "the bot", 30)
     stack.kill(runner)
@@ -89,7 +88,7 @@ def _once(world: World, outcome: Outcome, *, same_tick: bool) -> None:
     for pid in (identity["shim"], identity["pid"]):
         os.kill(pid, signal.SIGKILL)
     wait_for(lambda: _reap(identity["pid"]) and _reap(identity["shim"]), "their ends")
-    innocent = _innocent(world, identity["pid"])
+    innocent = _innocent(stack.world, identity["pid"])
     if innocent is None:
         return
     outcome.pids_reused += 1

@@ -5,6 +5,7 @@ second copies.
 """
 
 import random
+import statistics
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +17,8 @@ from bench.house.waiting import TooLate, wait_for
 from bench.house.world import PYTHON, World
 
 BOTS = 3
-WINDOW_S = 0.15
-"""From the first trace of a start on; a start of three takes about half as long."""
+TRIAL_STARTS = 3
+"""Without a kill, to see how long a start takes here and now."""
 BOT = """
 import os, socket, sys, time
 folder, name = sys.argv[1], os.environ["BOTDECK_BOT"]
@@ -56,20 +57,38 @@ class Outcome:
 
 def run(kills: int, seed: int) -> Outcome:
     outcome, luck = Outcome(), random.Random(seed)
+    usual_s = statistics.median(_start_takes_s() for _ in range(TRIAL_STARTS))
     for _ in range(kills):
-        with World("starting") as world:
-            _once(world, luck, outcome)
+        with World("starting") as world, _stack(world) as stack:
+            _once(stack, luck.uniform(0, 1.3 * usual_s), outcome)
     return outcome
 
 
-def _once(world: World, luck: random.Random, outcome: Outcome) -> None:
+def _start_takes_s() -> float:
+    """From the first trace of a start to the last bot's first line."""
+    with World("starting") as world, _stack(world) as stack:
+        _begin(stack)
+        began = time.monotonic()
+        wait_for(lambda: len(_noted(world, "starts")) == BOTS, "all bots", 60, every_s=0.001)
+        return time.monotonic() - began
+
+
+def _stack(world: World) -> Stack:
     command = [*PYTHON, "-c", BOT, str(world.folder)]
-    stack = Stack(world, {f"bot{n}": {"command": command} for n in range(BOTS)})
-    first = stack.start_runner()
-    bots_dir = stack.data_dir / "runner/bots/bot0"
-    wait_for(bots_dir.exists, "the first trace of a start", 60, every_s=0.001)
-    time.sleep(luck.uniform(0, WINDOW_S))  # a random moment is what is wanted
-    stack.kill(first)
+    return Stack(world, {f"bot{n}": {"command": command} for n in range(BOTS)})
+
+
+def _begin(stack: Stack) -> None:
+    """Returns at the first trace of a start."""
+    stack.start_runner()
+    wait_for((stack.data_dir / "runner/bots/bot0").exists, "the first trace of a start", 60, every_s=0.001)
+
+
+def _once(stack: Stack, kill_after_s: float, outcome: Outcome) -> None:
+    world = stack.world
+    _begin(stack)
+    time.sleep(kill_after_s)  # a random moment is what is wanted
+    stack.kill(stack.runner)
     begun = len(_living(world))
     stack.start_runner()
     _all_there(world, outcome, outcome.kills)

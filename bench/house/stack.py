@@ -3,12 +3,12 @@
 import contextlib
 import json
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from bench.house.waiting import wait_for
@@ -20,7 +20,8 @@ Process = subprocess.Popen[bytes]
 
 
 class Stack:
-    """`bots` are the tables of botdeck.toml by name."""
+    """Use: `with Stack(world, bots) as stack`; at the end both programs are killed, and the world ends the bots. `bots`
+    are the tables of botdeck.toml by name."""
 
     def __init__(self, world: World, bots: dict[str, dict[str, Any]]) -> None:
         self.world = world
@@ -32,6 +33,13 @@ class Stack:
         self.runner: Process | None = None
         self._port = free_port()
         self.configure(bots)
+
+    def __enter__(self) -> "Stack":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill(self.runner)
+        self.kill(self.deck)
 
     def configure(self, bots: dict[str, dict[str, Any]]) -> None:
         tables = [f"[deck]\nport = {self._port}\n"]
@@ -65,15 +73,7 @@ class Stack:
             process.kill()
             process.wait()
 
-    def end(self) -> None:
-        """As `botdeck down`: bots first."""
-        for process, number in ((self.runner, signal.SIGINT), (self.deck, signal.SIGTERM)):
-            if process is not None and process.poll() is None:
-                process.send_signal(number)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(30)
-
-    def _start(self, module: str, log: Any) -> Process:
+    def _start(self, module: str, log: Path) -> Process:
         with log.open("ab") as output:
             return subprocess.Popen(
                 [sys.executable, "-m", module, "--config", str(self.config)],

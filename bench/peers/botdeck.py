@@ -72,5 +72,4 @@ class Botdeck(Peer):
         return self.stack.stored_bytes(name)
 
     def close(self) -> None:
-        self.stack.kill(self.stack.runner)
-        self.stack.kill(self.stack.deck)
+        self.stack.__exit__()
