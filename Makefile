@@ -81,10 +81,10 @@ bench: $(patsubst bench/%.py,bench-%,$(wildcard bench/[a-z]*.py)) ## Every bench
 
 bench-latency: browser
 bench-%: install ## One benchmark, such as bench-latency; ARGS=--json for figures on the last line
-	@$(BIN)/python bench/$*.py $(ARGS)
+	@$(BIN)/python -m bench.$* $(ARGS)
 
 wheel: $(INSTALLED) ## Build the distribution with the pages inside
 	$(BIN)/python -m build --no-isolation
 
 clean:
-	rm -rf $(VENV) frontend/node_modules src/botdeck/deck/static dist
+	rm -rf $(VENV) .bench frontend/node_modules src/botdeck/deck/static dist

@@ -18,6 +18,8 @@ from botdeck.models import Action
 
 MIB = 1 << 20
 MOST_LEFT_MIB = 8
+ODD_MIB = 3
+"""More than a multiple of the steps in which space is given back, or nothing at all would stay by chance."""
 LINE_BYTES = 8192
 BOT = f"""
 import os, sys, time
@@ -43,8 +45,9 @@ def main() -> int:
 def measure(mib: int) -> report.Figures:
     # No limit of rate or backlog: they are there to drop output, and here all of it is to be shipped.
     free = {"output_rate_mb_s": 0, "output_backlog_mb": 4 * mib, "autostart": False}
-    with World("disk") as world:
-        stack = Stack(world, {"bot": {"command": [*PYTHON, "-c", BOT, str(mib * MIB)], **free}})
+    size = (mib + ODD_MIB) * MIB
+    bots = {"bot": {"command": [*PYTHON, "-c", BOT, str(size)], **free}}
+    with World("disk") as world, Stack(world, bots) as stack:
         stack.start()
         runner = stack.runner
         assert runner
@@ -54,13 +57,13 @@ def measure(mib: int) -> report.Figures:
         def everything() -> bool:
             nonlocal peak
             peak = max(peak, stack.run_bytes())
-            return stack.stored_bytes("bot") >= mib * MIB
+            return stack.stored_bytes("bot") >= size
 
         wait_for(everything, "the deck to have all of it", PATIENCE_S, every_s=0.05)
         seconds = time.monotonic() - began
         left = _settled(stack)
         return {
-            "shipped_mib": mib,
+            "shipped_mib": mib + ODD_MIB,
             "left_mib": round(left / MIB, 2),
             "peak_mib": round(peak / MIB, 1),
             "seconds": round(seconds, 1),

@@ -44,8 +44,8 @@ def fits(figures: report.Figures) -> bool:
 
 
 def measure(bots: int, seconds: float) -> report.Figures:
-    with World("idle") as world:
-        stack = Stack(world, {f"bot{n:02}": {"command": [*PYTHON, "-c", BOT]} for n in range(bots)})
+    configured = {f"bot{n:02}": {"command": [*PYTHON, "-c", BOT]} for n in range(bots)}
+    with World("idle") as world, Stack(world, configured) as stack:
         stack.start()
         wait_for(lambda: sum(status.pid is not None for status in stack.statuses().values()) == bots, "the bots", 60)
         time.sleep(SETTLE_S)  # what follows a start is not idle

@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from bench.house import report
@@ -42,7 +43,7 @@ class Stopping:
         self._world = world
         self._kinds = {f"bot{n:02}": KINDS[n % len(KINDS)] for n in range(bots)}
         settings = {"stop_timeout_s": STOP_TIMEOUT_S, "autostart": False, "restart": "never", "start_budget": 0}
-        self._stack = Stack(world, {name: {"command": self._command(name), **settings} for name in self._kinds})
+        self.stack = Stack(world, {name: {"command": self._command(name), **settings} for name in self._kinds})
         self.begun: Counter[str] = Counter()
         self.left: list[str] = []
 
@@ -51,7 +52,7 @@ class Stopping:
         return [*PYTHON, BOT, str(self._world.folder), name, kind, manner]
 
     def run(self, cycles: int) -> None:
-        self._stack.start()
+        self.stack.start()
         each, more = divmod(cycles, len(self._kinds))
         with ThreadPoolExecutor(len(self._kinds)) as pool:
             goes = [pool.submit(self._cycles, name, each + (n < more)) for n, name in enumerate(self._kinds)]
@@ -63,19 +64,19 @@ class Stopping:
                 self.left.append(f"pid {pid}: {command_line(pid)}")
 
     def _cycles(self, name: str, count: int) -> None:
-        client = self._stack.client()
+        client = self.stack.client()
         kind = self._kinds[name].split()[0]
+        size = ROLES.get(kind, 2)
         for number in range(1, count + 1):
             client.act(name, Action.START)
-            wait_for(
-                lambda number=number: len(self._notes(name)) >= number * ROLES.get(kind, 2),
-                f"{name}, whole",
-                PATIENCE_S,
-            )
+            wait_for(partial(self._are_there, name, number * size), f"{name}, whole", PATIENCE_S)
             if kind != "leaves":
                 client.act(name, Action.STOP)
             wait_for(lambda: client.status(name).state in (State.STOPPED, State.EXITED), f"{name}'s end", PATIENCE_S)
-            self._count(name, self._notes(name)[-ROLES.get(kind, 2) :])
+            self._count(name, self._notes(name)[-size:])
+
+    def _are_there(self, name: str, count: int) -> bool:
+        return len(self._notes(name)) >= count
 
     def _count(self, name: str, cycle: list[list[str]]) -> None:
         for role, pid, tick in cycle:
@@ -85,9 +86,8 @@ class Stopping:
                 os.kill(int(pid), signal.SIGKILL)
 
     def _notes(self, name: str) -> list[list[str]]:
-        notes = self._world.folder / "notes"
-        rows = [line.split() for line in notes.read_text().splitlines()] if notes.exists() else []
-        return [row[1:] for row in rows if row[0] == name]
+        notes = self._world.folder / f"{name}.notes"
+        return [line.split() for line in notes.read_text().splitlines()] if notes.exists() else []
 
 
 def main() -> int:
@@ -98,7 +98,8 @@ def main() -> int:
     began = time.monotonic()
     with World("stops") as world:
         stopping = Stopping(world, options.bots)
-        stopping.run(options.cycles)
+        with stopping.stack:
+            stopping.run(options.cycles)
     figures = {
         "bench": "stops",
         **report.circumstances(),

@@ -69,8 +69,8 @@ def linger(role: str, tell: int) -> NoReturn:
 def note(role: str) -> None:
     with open("/proc/self/stat") as stat:
         tick = stat.read().rpartition(")")[2].split()[19]
-    fd = os.open(f"{FOLDER}/notes", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    os.write(fd, f"{NAME} {role} {os.getpid()} {tick}\n".encode())
+    fd = os.open(f"{FOLDER}/{NAME}.notes", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.write(fd, f"{role} {os.getpid()} {tick}\n".encode())
     os.close(fd)
 
 
