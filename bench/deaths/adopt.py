@@ -14,6 +14,7 @@ from bench.house.world import PYTHON, World
 from botdeck.models import BotStatus
 
 BOTS = 50
+MOST_UPTIME_ERROR_S = 0.1
 CODES = {signal.SIGUSR1: 0, signal.SIGUSR2: 3, signal.SIGHUP: 77}
 """The bot ends with the code when the signal comes; any other signal ends it as it ends any program."""
 SIGNALS = (*CODES, signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV)
@@ -30,7 +31,7 @@ time.sleep(3600)
 @dataclass
 class Outcome:
     adopted_s: float = 0.0
-    of_that_until_working_s: float = 0.0
+    first_s: float = 0.0
     worst_uptime_error_s: float = 0.0
     ends: int = 0
     faults: list[str] = field(default_factory=list)
@@ -38,8 +39,8 @@ class Outcome:
     def figures(self) -> Figures:
         return {
             "bots": BOTS,
+            "first_adopted_after_s": round(self.first_s, 3),
             "all_adopted_after_s": round(self.adopted_s, 3),
-            "of_that_the_runner's_own_start_s": round(self.of_that_until_working_s, 3),
             "worst_uptime_error_s": round(self.worst_uptime_error_s, 3),
             "ends_known_exactly": self.ends,
             "faults": len(self.faults),
@@ -72,7 +73,7 @@ def _adopt(stack: Stack, outcome: Outcome) -> None:
     began = time.monotonic()
     stack.start_runner()
     wait_for(lambda: "taken over" in stack.runner_log.read_text(), "the first bot", 60, every_s=0.002)
-    outcome.of_that_until_working_s = time.monotonic() - began
+    outcome.first_s = time.monotonic() - began
     wait_for(lambda: stack.runner_log.read_text().count("taken over") == BOTS, "all bots", 60, every_s=0.002)
     outcome.adopted_s = time.monotonic() - began
     wait_for(lambda: _up(stack) == BOTS, "the deck to know", 60, every_s=0.1)
@@ -89,6 +90,8 @@ def _compare(before: dict[str, BotStatus], after: dict[str, BotStatus], outcome:
             continue
         error_s = abs(true_s - new.uptime_s)
         outcome.worst_uptime_error_s = max(outcome.worst_uptime_error_s, error_s)
+        if error_s > MOST_UPTIME_ERROR_S:
+            outcome.faults.append(f"{name}: uptime {new.uptime_s:.2f} s, and it is {true_s:.2f} s")
 
 
 def _end_some(stack: Stack, names: list[str], outcome: Outcome, *, while_away: bool) -> None:

@@ -53,12 +53,13 @@ def stored_events(stack: Stack) -> dict[Key, list[int]]:
     return numbers
 
 
-def stored_lines(stack: Stack) -> dict[Key, list[int]]:
+def stored_lines(stack: Stack, bots: Iterable[str]) -> dict[Key, list[int]]:
     """-1 for a line that no bot wrote."""
     numbers = defaultdict(list)
-    for bot, run, text in stack.rows("SELECT bot, run, text FROM log WHERE stream = 'out' ORDER BY id"):
-        found = _LINE.fullmatch(text)
-        numbers[bot, run].append(int(found[1]) if found else -1)
+    for bot in bots:
+        for line in stack.lines(bot):
+            found = _LINE.fullmatch(line.text)
+            numbers[bot, line.run].append(int(found[1]) if found else -1)
     return numbers
 
 
@@ -70,7 +71,7 @@ def complete(stack: Stack, ledgers: dict[Key, Written]) -> bool:
 
 
 def compare(stack: Stack, ledgers: dict[Key, Written]) -> Balance:
-    events, lines = stored_events(stack), stored_lines(stack)
+    events, lines = stored_events(stack), stored_lines(stack, sorted({bot for bot, _ in ledgers}))
     balance = Balance(runs=len(ledgers))
     balance.events, balance.lines = sum(map(len, events.values())), sum(map(len, lines.values()))
     for key in sorted({*ledgers, *events, *lines}):

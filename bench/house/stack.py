@@ -14,9 +14,11 @@ from typing import Any
 from bench.house.waiting import wait_for
 from bench.house.world import World, free_port
 from botdeck.cli.client import DeckAway, DeckClient, DeckRefused
-from botdeck.models import Action, BotStatus
+from botdeck.models import Action, BotStatus, LogLine
 
 Process = subprocess.Popen[bytes]
+PAGE = 1000
+"""Lines that the deck gives at a time."""
 
 
 class Stack:
@@ -118,6 +120,13 @@ class Stack:
         """One by one, for there may be a million."""
         with self._database() as database:
             yield from database.execute(sql, values)
+
+    def lines(self, bot: str) -> Iterator[LogLine]:
+        """All that the bot printed, oldest first, as anybody can read it."""
+        client, last = self.client(), 0
+        while page := client.logs(bot, limit=PAGE, after=last).lines:
+            yield from (line for line in page if line.stream == "out")
+            last = page[-1].id
 
     def stored_bytes(self, bot: str, kind: str = "out") -> int:
         """How far the deck has applied what the bot wrote, over all its runs."""

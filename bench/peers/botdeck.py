@@ -65,8 +65,8 @@ class Botdeck(Peer):
         return self.stack.data_dir / "deck.db"
 
     def log_lines(self, name: str) -> Iterator[bytes]:
-        for (text,) in self.stack.rows("SELECT text FROM log WHERE bot = ? AND stream = 'out' ORDER BY id", name):
-            yield text.encode()
+        for line in self.stack.lines(name):
+            yield line.text.encode()
 
     def readable_bytes(self, name: str) -> int:
         return self.stack.stored_bytes(name)
