@@ -1,7 +1,7 @@
 """What taking in an event costs: Intake and SQLite, beside a bare executemany of the rows that result; and what a
 million lines of output cost.
 
-    python bench/ingest.py [--json] [--rounds 3]
+    make bench-ingest [ARGS="--json --rounds 3"]
 
 CPU time counts all threads of the process, kernel work included; the best round of each is shown. The mix is that of a
 chatty bot: per ten events six messages received, one sent, one command (begun and ended) and one log record. The lines

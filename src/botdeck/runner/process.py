@@ -75,6 +75,21 @@ def open_parent(pid: int, *, expected: int) -> int | None:
     return None
 
 
+def carries_run(pid: int, run: str) -> bool:
+    """Whether the process was begun for that run, by its environment, which a program may have overwritten."""
+    with contextlib.suppress(OSError):
+        return f"BOTDECK_RUN={run}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return False
+
+
+def has_open(pid: int, path: Path) -> bool:
+    """Whether the process holds this very file."""
+    with contextlib.suppress(OSError):
+        wanted = path.stat()
+        return any(os.path.samestat(fd.stat(), wanted) for fd in Path(f"/proc/{pid}/fd").iterdir())
+    return False
+
+
 def has_ended(pidfd: int) -> bool:
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
