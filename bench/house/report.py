@@ -4,12 +4,16 @@ import argparse
 import datetime
 import json
 import os
+import signal
+import sys
 from typing import Any
 
 Figures = dict[str, Any]
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
+    """Also makes SIGTERM an ordinary end, in which what was started is ended."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object on the last line")
     return parser
