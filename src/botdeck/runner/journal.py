@@ -118,22 +118,27 @@ class Journal:
         self._file = WholeFile(path, self._text, previous=self._previous)
         self.damage: Damage | None = None
         self._entries = self._read()
+        self._texts = {bot: _text_of(entry) for bot, entry in self._entries.items()}
+        """Each entry as it is written: of two hundred bots one changes at a time."""
 
     def __getitem__(self, bot: str) -> Entry | None:
         return self._entries.get(bot)
 
     def __setitem__(self, bot: str, entry: Entry) -> None:
-        """On return the entry is written; when it changes what is wanted, it also survives a power cut. What the disk
-        has no room for is written with the next change or by `write_again`."""
+        """On return the entry is written; when an order changed what is wanted, it also survives a power cut. What the
+        disk has no room for is written with the next change or by `write_again`."""
         before = self._entries.get(bot)
         if before is not None and replace(before, since=entry.since) == entry:
             self.write_again()
             return
         self._entries[bot] = entry
-        self._file.write(flush=before is None or before.wanted != entry.wanted)
+        self._texts[bot] = _text_of(entry)
+        # (What a new bot is wanted to do is in the configuration as well.)
+        self._file.write(flush=before is not None and before.wanted != entry.wanted)
 
     def __delitem__(self, bot: str) -> None:
         if self._entries.pop(bot, None) is not None:
+            del self._texts[bot]
             self._file.write(flush=True)
 
     def write_again(self) -> Unwritten | None:
@@ -175,8 +180,12 @@ class Journal:
         return aside
 
     def _text(self) -> str:
-        document = _Document(version=VERSION, bots=to_json(self._entries))
-        return json.dumps(to_json(document), indent=1) + "\n"
+        bots = ",\n".join(f" {json.dumps(bot)}: {text}" for bot, text in self._texts.items())
+        return f'{{"version": {VERSION}, "bots": {{\n{bots}\n}}}}\n'
+
+
+def _text_of(entry: Entry) -> str:
+    return json.dumps(to_json(entry))
 
 
 class _Unusable(Exception):

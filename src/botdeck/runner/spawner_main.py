@@ -28,6 +28,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 15, 36
+SIGCHLD, SIG_DFL = int(signal.SIGCHLD), None  # as C has them
 ADJUST_OOM = b"300"  # out of memory: rather a bot than its keeper
 LOWEST_LOCK_FD = 64  # a script that says `exec 9>file` must not drop the lock by accident
 SWEEP_S = 5.0
@@ -38,7 +39,8 @@ libc = ctypes.CDLL(None)
 def main() -> None:
     requests = socket.socket(fileno=int(sys.argv[1]))
     os.chdir("/")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the shims have it from here; this process ends with its socket
     signal.signal(signal.SIGCHLD, reap)
     gc.collect()
     gc.disable()
@@ -57,12 +59,14 @@ def answer(requests: socket.socket, fds: list[int]) -> None:
     # SIGCHLD waits meanwhile: until its pidfd is open, an ended shim must stay a zombie, or its pid could be anyone's.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     reply, sent = b"{}", list[int]()
+    # Here and not in the shim, which would have memory of its own for it as long as its bot lives.
+    request, kills = read_request(fds.pop(0)), memory_kills()
     try:
         pid = os.fork()
         if pid == 0:
             requests.close()
             try:
-                shim(*fds)
+                shim(request, kills, *fds)
             finally:
                 os._exit(1)
         sent = [os.pidfd_open(pid)]
@@ -82,16 +86,20 @@ def reap(_signal: int, _frame: FrameType | None) -> None:
             pass
 
 
-def shim(memory: int, lock: int, output: int, ready: int) -> NoReturn:
-    request = json.loads(os.pread(memory, os.fstat(memory).st_size, 0))
+def read_request(memory: int) -> dict[str, Any]:
+    request: dict[str, Any] = json.loads(os.pread(memory, os.fstat(memory).st_size, 0))
+    os.close(memory)
+    return request
+
+
+def shim(request: dict[str, Any], kills_before: int, lock: int, output: int, ready: int) -> NoReturn:
     become_shim()
     failed, report = os.pipe()
-    kills_before = memory_kills()
     pid = fork(request["dir"])
     if pid == 0:
         become_bot(request, lock, output, report)
-    for fd in (memory, output, report):
-        os.close(fd)
+    os.close(output)
+    os.close(report)
     # The write end closes when the program runs (close-on-exec) or after a report of what failed.
     trouble = read_all(failed)
     if not trouble:
@@ -128,10 +136,8 @@ def become_shim() -> None:
     os.setsid()
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     libc.prctl(PR_SET_NAME, b"botdeck-shim", 0, 0, 0)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    # Past Python, whose way would cost each shim some pages more.
+    libc.signal(SIGCHLD, SIG_DFL)
     # Not the runner's own output: who reads that through a pipe would wait for as long as a shim lives.
     null = os.open("/dev/null", os.O_RDWR)
     for fd in (0, 1, 2):
@@ -213,17 +219,24 @@ def killed_for_memory(pid: int, kills_before: int) -> bool:
 
 def memory_kills() -> int:
     """How often the kernel killed for want of memory, in this cgroup if that is counted, else on this host."""
-    with contextlib.suppress(OSError, ValueError, StopIteration), open("/proc/self/cgroup") as file:
-        group = next(line for line in file if line.startswith("0::")).rstrip("\n")[3:]
-        return counted(f"/sys/fs/cgroup{group}/memory.events")
-    with contextlib.suppress(OSError, ValueError, StopIteration):
-        return counted("/proc/vmstat")
+    for path in (own_cgroup() + b"/memory.events", b"/proc/vmstat"):
+        with contextlib.suppress(OSError, ValueError):
+            return int(read_file(path).partition(b"oom_kill ")[2].partition(b"\n")[0])
     return 0
 
 
-def counted(path: str) -> int:
-    with open(path) as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
+def own_cgroup() -> bytes:
+    with contextlib.suppress(OSError):
+        return b"/sys/fs/cgroup" + read_file(b"/proc/self/cgroup").partition(b"0::")[2].partition(b"\n")[0]
+    return b"/"
+
+
+def read_file(path: bytes) -> bytes:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, 65536)
+    finally:
+        os.close(fd)
 
 
 def kernel_log() -> bytes:
