@@ -148,12 +148,9 @@ async def test_a_flood_without_a_deck_does_not_fill_the_disk(house: RunnerHouse)
     await house.start()
     await house.until(lambda: house.run_dirs("bot"))
     out = house.run_dirs("bot")[0] / "out"
-    await house.until(lambda: out.stat().st_size > 1 << 30)
 
-    # (A runner that does not get the processor for half a second is no fault of its budgets.)
-    taken = min(room_taken(house, "bot") for _ in range(20) if not os.sched_yield())
-
-    assert taken <= 64 << 20
+    await house.until(lambda: out.stat().st_size > 1 << 30 and room_taken(house, "bot") <= 32 << 20)
+    await house.until(lambda: out.stat().st_size > 2 << 30 and room_taken(house, "bot") <= 32 << 20)
 
 
 async def test_above_the_hosts_backlog_the_longest_one_gives(house: RunnerHouse) -> None:
@@ -189,7 +186,7 @@ def small_disk(house: RunnerHouse) -> Iterator[RunnerHouse]:
 
 async def test_below_the_disk_floor_the_oldest_output_is_dropped_and_events_stay(small_disk: RunnerHouse) -> None:
     house = small_disk
-    house.configure(bot=writer(house, "bot", 40, pause_s=0.01), eventful=house.counter(5000))
+    house.configure(bot=writer(house, "bot", 40, pause_s=0.005), eventful=house.counter(5000))
     limit_host(house, disk_floor_mb=8)
     await house.start()
     await house.until(lambda: (house.folder / "bot.done").exists())
@@ -203,7 +200,7 @@ async def test_below_the_disk_floor_the_oldest_output_is_dropped_and_events_stay
     assert_exact(stored, text(40 << 16))
     assert "less than disk_floor_mb = 8 was free on the disk" in stored.notices[0]
     assert stored_of(deck, "eventful", "events").dropped == 0
-    assert "what bots write and no deck takes is dropped. Make room there." in house.log_text()
+    assert "Less than disk_floor_mb = 8 is free on the disk of" in house.log_text()
 
 
 async def test_below_the_disk_floor_events_are_dropped_when_there_is_no_output(small_disk: RunnerHouse) -> None:
@@ -212,7 +209,7 @@ async def test_below_the_disk_floor_events_are_dropped_when_there_is_no_output(s
         "block = 4096", "block = 4096\nevents = os.open(os.environ['BOTDECK_EVENTS'], os.O_WRONLY | os.O_APPEND)"
     )
     house.script(script, "events.py")
-    bot = writer(house, "bot", 40, pause_s=0.01)
+    bot = writer(house, "bot", 40, pause_s=0.005)
     bot["command"] = [*bot["command"][:3], str(house.folder / "events.py"), *bot["command"][-3:]]  # type: ignore[index]
     house.configure(bot=bot)
     limit_host(house, disk_floor_mb=8)
@@ -264,7 +261,7 @@ async def test_a_file_that_lost_its_name_is_followed_and_reported_once_by_this_r
     await fake_deck.until(lambda: fake_deck.all_bytes("bot") == b"before\nbetween\nafter\n")
 
     (notice,) = stored_of(fake_deck, "bot").notices
-    assert notice.startswith(f"Somebody removed or replaced {out};")
+    assert notice.startswith("Somebody removed or replaced the file")
 
 
 @pytest.mark.parametrize("what", ["removed", "moved", "replaced"])
@@ -284,7 +281,7 @@ async def test_a_file_that_lost_its_name_while_no_runner_lived_is_found_through_
     await fake_deck.until(lambda: fake_deck.all_bytes("bot") == b"before\nbetween\nafter\n")
 
     (notice,) = stored_of(fake_deck, "bot").notices
-    assert notice.startswith(f"Somebody removed or replaced {out};")
+    assert notice.startswith("Somebody removed or replaced the file")
 
 
 def take_away(path: Path, what: str) -> None:
@@ -351,19 +348,19 @@ for piece in (luck.randbytes(300_000), b"\\0" * 50_000, b"x" * (1 << 20) + b"\\n
     assert stored_of(fake_deck, "bot").gaps == []
 
 
-async def test_half_a_gibibyte_through_one_run_leaves_little_on_the_disk(
+async def test_what_is_shipped_through_one_run_leaves_little_on_the_disk_but_its_end(
     house: RunnerHouse, fake_deck: FakeDeck
 ) -> None:
-    house.configure(bot={**writer(house, "bot", 512), "output_backlog_mb": 600})
+    house.configure(bot=writer(house, "bot", 128))
     await house.start()
     out = await first_out(house, "bot")
-    await fake_deck.until(lambda: fake_deck.streams and len(stored_of(fake_deck, "bot").data) == 512 << 20, timeout=120)
+    await fake_deck.until(lambda: fake_deck.streams and len(stored_of(fake_deck, "bot").data) == 128 << 20, timeout=60)
     await house.until(lambda: out.stat().st_blocks * 512 <= 8 << 20)
 
     assert stored_of(fake_deck, "bot").dropped == 0
     with out.open("rb") as file:
         file.seek(-(256 << 10), os.SEEK_END)
-        assert file.read() == text(512 << 16)[-(256 << 10) :]
+        assert file.read() == text(128 << 16)[-(256 << 10) :]
 
 
 async def first_out(house: RunnerHouse, bot: str) -> Path:

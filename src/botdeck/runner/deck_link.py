@@ -43,7 +43,6 @@ from botdeck.runner.process import boot_clock
 from botdeck.runner.run_dir import RunDirectory
 from botdeck.runner.shipment import Shipment
 from botdeck.runner.stream import Stream
-from botdeck.runner.telling import Tell, tell_nobody
 
 log = logging.getLogger(__name__)
 
@@ -95,13 +94,11 @@ class _Taken:
 
 
 class DeckLink:
-    def __init__(
-        self, name: str, owner: Owner, find_deck: Callable[[], DeckAddress], trouble: Tell = tell_nobody
-    ) -> None:
+    def __init__(self, name: str, owner: Owner, find_deck: Callable[[], DeckAddress]) -> None:
         self._name = name
         self._owner = owner
         self._find_deck = find_deck
-        self._shipment = Shipment(owner.shipped, trouble)
+        self._shipment = Shipment(owner.shipped)
         self._cursors: dict[str, int] = {}
         self._connected = False
         self._overflowed = False

@@ -10,7 +10,6 @@ from datetime import datetime
 from botdeck.protocol.frames import Ack, Data
 from botdeck.runner.run_dir import RunDirectory
 from botdeck.runner.stream import Stream
-from botdeck.runner.telling import Tell, tell_nobody
 
 log = logging.getLogger(__name__)
 
@@ -18,9 +17,8 @@ log = logging.getLogger(__name__)
 class Shipment:
     """Calls `shipped` with each run that is over when the deck has all of it."""
 
-    def __init__(self, shipped: Callable[[RunDirectory], None], trouble: Tell = tell_nobody) -> None:
+    def __init__(self, shipped: Callable[[RunDirectory], None]) -> None:
         self._shipped = shipped
-        self._trouble = trouble
         self._runs: dict[str, RunDirectory] = {}
         self._streams: dict[str, tuple[Stream, RunDirectory]] = {}
         self._ready: dict[Stream, None] = {}
@@ -92,20 +90,12 @@ class Shipment:
             if stream not in self._unreadable:
                 log.error("%s: cannot be read now, and is shipped later: %s", stream.path, error.strerror)
             self._unreadable[stream] = None
-            self._trouble("unshipped", f"{stream.path} cannot be read now, and is shipped later: {error.strerror}.")
             return None
-        self._readable(stream)
+        self._unreadable.pop(stream, None)
         if frame is not None:
             self._ready[stream] = None
             self._waiting.add(stream)
         return frame
-
-    def _readable(self, stream: Stream) -> None:
-        if stream not in self._unreadable:
-            return
-        del self._unreadable[stream]
-        if not self._unreadable:
-            self._trouble("unshipped", None)
 
     def acknowledge(self, ack: Ack) -> None:
         if ack.stream not in self._streams:
@@ -129,7 +119,7 @@ class Shipment:
         if stream.over:
             log.error("%s: is gone, and what the deck does not have of it is lost.", stream.path)
             stream.give_up()
-            self._readable(stream)
+            self._unreadable.pop(stream, None)
             self._ready[stream] = None
 
     def _let_go(self, run: RunDirectory) -> None:
@@ -139,6 +129,6 @@ class Shipment:
         for stream in run.streams:
             self._streams.pop(stream.name, None)
             self._ready.pop(stream, None)
-            self._readable(stream)
+            self._unreadable.pop(stream, None)
             self._waiting.discard(stream)
         self._shipped(run)

@@ -182,7 +182,7 @@ class Stream:
             return
         self._nameless = True
         here = Gap(begin=self.sent, end=self.sent)
-        self._say(f"Somebody removed or replaced {self.path}; what the bot writes is followed. {PLEASE}", here)
+        self._say(f"Somebody removed or replaced {self._file}; what the bot writes is followed. {PLEASE}", here)
 
     def end(self, now: datetime) -> None:
         """Nobody writes any more: take a last look. Raises OSError; then there is another one when it is shipped."""
@@ -310,7 +310,7 @@ class Stream:
         return Data(stream=self.name, offset=0, time=now)
 
     def _farewell(self, now: datetime) -> Data:
-        notice = f"Somebody removed {self.path} before all of it was shipped; the end of this {self._what} is lost."
+        notice = f"Somebody removed {self._file} before all of it was shipped; the rest is lost."
         frame = Data(stream=self.name, offset=self.acked, time=now, final=True, notice=notice)
         self._sent(frame, self.acked)
         return frame
@@ -318,6 +318,11 @@ class Stream:
     @property
     def _what(self) -> str:
         return "events" if self.whole_lines else "output"
+
+    @property
+    def _file(self) -> str:
+        """Without its path, which is its host's business."""
+        return "the file that its events go to" if self.whole_lines else "the file that this output goes to"
 
     # Reading.
 
@@ -472,7 +477,7 @@ class Stream:
             self._gaps.add(Gap(begin=self.acked, end=on_their_way, reasons=[CUT_OFF]))
         self._start_over(at=self.seen)
         lost = Gap(begin=on_their_way, end=self.seen, reasons=[CUT_OFF] if on_their_way < self.seen else [])
-        self._say(f"Somebody truncated {self.path}. {PLEASE}", lost)
+        self._say(f"Somebody truncated {self._file}. {PLEASE}", lost)
 
     def _fell_short(self, cursor: int, now: datetime) -> None:
         """The deck has more of it than is here. Of a run that lives, all that is here was written after the file was
@@ -484,7 +489,8 @@ class Stream:
         self._find_gaps(cursor, self.seen)
         if self.seen > cursor:
             self._marks.add(cursor, now)
-        self._say(f"Somebody truncated {self.path}, or its end was lost. {PLEASE}", Gap(begin=cursor, end=cursor))
+        here = Gap(begin=cursor, end=cursor)
+        self._say(f"Somebody truncated {self._file}, or its end was lost. {PLEASE}", here)
 
     def _start_over(self, *, at: int, file_offset: int = 0) -> None:
         """From now on the stream's offset `at` is that offset in the file."""
@@ -496,7 +502,7 @@ class Stream:
 
     def _say(self, sentence: str, gap: Gap) -> None:
         """Among the bytes."""
-        log.warning("%s: %s", self.name, sentence)
+        log.warning("%s: %s", self.path, sentence)
         self._gaps.add(replace(gap, notices=[sentence]))
         self._remember()
 
