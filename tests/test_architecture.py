@@ -4,18 +4,21 @@ the import."""
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "botdeck"
-CENTRE = {"data_dir", "errors", "models", "lifecycle", "protocol", "settings"}
+CENTRE = {"changes", "data_dir", "errors", "lifecycle", "models", "protocol", "restart_policy", "settings"}
 MAY_IMPORT = {
+    "changes": {"errors", "protocol", "settings"},
     "data_dir": set(),
     "errors": set(),
     "models": set(),
-    "lifecycle": {"errors", "models"},
+    "lifecycle": {"errors", "models", "restart_policy"},
+    "restart_policy": {"models"},
     "protocol": {"errors", "models"},
     "settings": {"errors", "models"},
     "sdk": set(),
@@ -110,10 +113,14 @@ def module_name(path: Path) -> str:
     return ".".join(["botdeck", *path.relative_to(SOURCE).with_suffix("").parts]).removesuffix(".__init__")
 
 
+@cache
+def module_names() -> frozenset[str]:
+    return frozenset(map(module_name, modules()))
+
+
 def existing(name: str) -> str | None:
     """The module of ours that an imported name is, or lies in."""
-    known = {module_name(path) for path in modules()}
-    while name and name not in known:
+    while name and name not in module_names():
         name = name.rpartition(".")[0]
     return name if name.startswith("botdeck.") else None
 

@@ -14,12 +14,23 @@ __version__ = "0.1.0"
 from botdeck.integrations import instrument
 from botdeck.sdk.client import emit, error, flush
 from botdeck.sdk.commands import command
+from botdeck.sdk.heartbeat import beat_from, heartbeat
 
 TYPE_CHECKING = False  # the real one would load `typing` into every bot
 if TYPE_CHECKING:
     from botdeck.sdk.handler import BotdeckHandler
 
-__all__ = ["BotdeckHandler", "__version__", "command", "emit", "error", "flush", "instrument"]
+__all__ = [
+    "BotdeckHandler",
+    "__version__",
+    "beat_from",
+    "command",
+    "emit",
+    "error",
+    "flush",
+    "heartbeat",
+    "instrument",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -5,7 +5,7 @@ import fcntl
 import json
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 MODE = 0o711
@@ -36,6 +36,37 @@ def running_deck(data_dir: Path) -> RunningDeck | None:
         return RunningDeck(url=str(said["url"]), pid=int(said["pid"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinedDeck:
+    """The deck of another host that the runner of this data directory joined: `joined.json`."""
+
+    url: str
+    runner: str
+    """What the runner is called there."""
+    token: str = field(repr=False)
+
+
+def joined_file(data_dir: Path) -> Path:
+    return data_dir / "joined.json"
+
+
+def joined_deck(data_dir: Path) -> JoinedDeck | None:
+    """None when it joined none. Raises ValueError in words when what is there cannot be used."""
+    path = joined_file(data_dir)
+    try:
+        said = json.loads(path.read_text())
+        joined = JoinedDeck(url=str(said["url"]), runner=str(said["runner"]), token=str(said["token"]))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        joined = JoinedDeck(url="", runner="", token="")
+    if not (joined.url and joined.runner and joined.token.isascii() and joined.token.isprintable() and joined.token):
+        raise ValueError(f"{path} is damaged; join the deck once more, with a new token")
+    return joined
 
 
 def hold_lock(path: Path) -> int | None:

@@ -10,6 +10,10 @@ class ConfigError(BotdeckError):
     """The configuration file cannot be used. The message begins with `FILE:LINE:` where a line is known."""
 
 
+class BadAddress(BotdeckError):
+    """It cannot be the address of a deck."""
+
+
 class ProtocolError(BotdeckError):
     """A peer sent a frame that cannot be understood."""
 
@@ -20,6 +24,22 @@ class UnknownBot(BotdeckError):
     def __init__(self, name: str, known: list[str]) -> None:
         names = ", ".join(known) if known else "none yet; add one to botdeck.toml"
         super().__init__(f"No bot named '{name}'. Known bots: {names}.")
+
+
+class UnknownRun(BotdeckError):
+    """The bot had no such run, or one that is forgotten."""
+
+
+class UnknownRunner(BotdeckError):
+    """No runner of that name joined this deck."""
+
+
+class RunnerExists(BotdeckError):
+    """Another runner has that name already."""
+
+
+class JoinRefused(BotdeckError):
+    """The invitation is not valid, or not for this runner."""
 
 
 class ActionRefused(BotdeckError):

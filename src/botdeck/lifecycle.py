@@ -1,42 +1,46 @@
-"""A bot's states, the legal moves between them, and the restart policy: a pure function of (life, happening, now).
+"""A bot's states and the legal moves between them: a pure function of (life, happening, now).
 
 `step` decides; `runner/bot_runner.py` does what it says. `now` is seconds of a clock that never jumps (CLOCK_BOOTTIME);
 luck (0 to 1) is passed in too, so that every hard case is a row of a test table.
 
-    stopped ──start──► starting ──ready──► running ──stop──► stopping ──exit──► stopped
-                          ▲                   │ exit
+    stopped ──start──► starting ──ready──► running ◄──► unhealthy    alive, but deaf
+                          ▲                   │ stop, or a reason to restart it
+                          │                   ├──► stopping ──exit──► stopped, or starting again
+                          │                   │ exit
                           │                   ├──► backoff (crashed, restarted at the due time)
                           └───── due ─────────┤
                                               ├──► exited (ended by itself, the policy wants it no more)
-    a command that cannot run ──► failed
+    a command that cannot run, a spent budget ──► failed
 
 A new runner begins with Adopted (the process lives) or Vacant (it does not) on the life that the journal kept.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from botdeck.errors import ActionRefused
-from botdeck.models import Action, Restart, State, Wanted
+from botdeck.models import Action, Cause, Restart, State, Wanted
+from botdeck.restart_policy import History, Policy, refusal
 
-FIRST_DELAY_S = 1.0
-LONGEST_DELAY_S = 60.0
-JITTER = 0.2
-HEALTHY_AFTER_S = 60.0
-"""A run that lived this long was healthy: the next crash counts as the first."""
-READY_AFTER_S = 1.0
-"""A process that lives this long after its start is running, unless it said so earlier."""
+BUDGET_LOOK_S = 60.0
+"""Between looks whether an unhealthy bot may be restarted again, after its start budget was spent."""
 
 ALIVE = frozenset({State.STARTING, State.RUNNING, State.UNHEALTHY, State.STOPPING})
 """States in which a process lives."""
+WORKING = frozenset({State.STARTING, State.RUNNING, State.UNHEALTHY})
+"""And nobody ends it."""
+_OUR_DOING = frozenset({Cause.UNHEALTHY, Cause.MEMORY})
+"""Ends that Botdeck brought about because of what the bot did: they count as crashes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """How one bot wants to be kept; see docs/settings.md."""
+class Ending:
+    """Why Botdeck ends the run in course."""
 
-    restart: Restart = Restart.ALWAYS
-    stop_timeout_s: float = 10.0
+    cause: Cause
+    operator: str = ""
+    timed_out: bool = False
+    """It did not end when it was asked to, and was killed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +50,13 @@ class Life:
     state: State = State.STOPPED
     wanted: Wanted = Wanted.STOPPED
     reason: str = ""
-    crashes: int = 0
-    """In a row, without a healthy run between them."""
-    restarts: int = 0
-    """After a crash, since an operator last started the bot."""
+    history: History = field(default_factory=History)
     due_at: float | None = None
     """When the next thing happens by itself: a retry, readiness, or the end of patience with a stop."""
+    ending: Ending | None = None
+    """While the state is stopping."""
+    gave_up: bool = False
+    """Failed by a limit, and not because it cannot run: only an operator starts it again."""
     leaving: bool = False
     """The runner ends and its bots with it; what is wanted is left as it was, for the next runner."""
 
@@ -62,7 +67,7 @@ class Order(StrEnum):
     NOTHING = "nothing"
     SPAWN = "spawn"
     TERMINATE = "terminate"
-    """Ask the process to end (SIGTERM to the main process only)."""
+    """Ask the process to end (its stop signal, to the main process only)."""
     KILL = "kill"
     """End the whole tree at once (SIGKILL)."""
 
@@ -97,8 +102,47 @@ class Leaving:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Configured:
+    """The bot is new in the configuration, and to be started."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redefined:
+    """Its definition changed in a way that a running process cannot take over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """It was taken out of the configuration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduled:
+    """Its `restart_at` has come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
     """The bot said that it works (or lived long enough)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deaf:
+    """It lives and does not do its work; why, in words."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hears:
+    """It does its work again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooBig:
+    """It uses more memory than it may."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +160,10 @@ class Ended:
     exit_code: int | None = None
     signal: str | None = None
     luck: float = 0.5
+    oom: bool = False
+    """The kernel killed it because memory was short."""
+    host_lost: bool = False
+    """The host went down since it was last seen alive."""
     trouble: str = ""
     """Why no process came to be, when starting failed for a reason that may pass (out of memory, of processes)."""
 
@@ -123,22 +171,58 @@ class Ended:
     def clean(self) -> bool:
         return self.exit_code == 0
 
-    def in_words(self) -> str:
+    @property
+    def cause(self) -> Cause:
         if self.trouble:
-            return f"did not start: {self.trouble}"
+            return Cause.CANNOT_START
+        if self.oom:
+            return Cause.OOM
         if self.signal:
-            return f"ended by {self.signal}"
-        if self.exit_code is None:
-            return "ended, and nobody saw how"
-        return f"exited with code {self.exit_code}"
+            return Cause.SIGNAL
+        if self.exit_code is not None:
+            return Cause.EXIT
+        return Cause.HOST if self.host_lost else Cause.UNSEEN
+
+    def in_words(self) -> str:
+        match self.cause:
+            case Cause.CANNOT_START:
+                return f"did not start: {self.trouble}"
+            case Cause.OOM:
+                return "killed by the kernel, which was out of memory"
+            case Cause.SIGNAL:
+                return f"ended by {self.signal}"
+            case Cause.EXIT:
+                return f"exited with code {self.exit_code}"
+            case Cause.HOST:
+                return "ended when its host went down"
+            case _:
+                return "ended, and nobody saw how"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """The clock reached `due_at`."""
+    """The clock reached `due_at`. `lacking`: what a bot that is not ready did not do, in words."""
+
+    lacking: str = ""
 
 
-Happening = Asked | Adopted | Vacant | Leaving | Ready | CannotStart | Ended | Due
+Happening = (
+    Asked
+    | Adopted
+    | Vacant
+    | Leaving
+    | Configured
+    | Redefined
+    | Removed
+    | Scheduled
+    | Ready
+    | Deaf
+    | Hears
+    | TooBig
+    | CannotStart
+    | Ended
+    | Due
+)
 
 
 def step(life: Life, happening: Happening, now: float, policy: Policy) -> tuple[Life, Order]:
@@ -155,18 +239,28 @@ def step(life: Life, happening: Happening, now: float, policy: Policy) -> tuple[
             return _vacant(life, ended, now, policy)
         case Leaving():
             return _leaving(life, now, policy)
+        case Configured() | Redefined() | Removed():
+            return _reconfigured(life, happening, now, policy)
+        case Scheduled():
+            return _scheduled(life, now, policy)
         case Ready():
             if life.state is not State.STARTING:
                 return life, Order.NOTHING
             return replace(life, state=State.RUNNING, reason="", due_at=None), Order.NOTHING
+        case Deaf(reason=reason):
+            return _deaf(life, reason, now, policy)
+        case Hears():
+            if life.state is not State.UNHEALTHY:
+                return life, Order.NOTHING
+            return replace(life, state=State.RUNNING, reason="", due_at=None), Order.NOTHING
+        case TooBig(reason=reason):
+            return _too_big(life, reason, now, policy)
         case CannotStart(reason=reason):
-            if life.leaving or (life.state is State.STOPPING and life.wanted is Wanted.STOPPED):
-                return replace(life, state=State.STOPPED, due_at=None), Order.NOTHING
-            return replace(life, state=State.FAILED, reason=reason, due_at=None), Order.NOTHING
+            return _cannot_start(life, reason)
         case Ended():
             return _ended(life, happening, now, policy)
         case Due():
-            return _due(life, now, policy)
+            return _due(life, happening, now, policy)
 
 
 def end_in_words(life: Life, ended: Ended) -> str:
@@ -174,13 +268,14 @@ def end_in_words(life: Life, ended: Ended) -> str:
     return life.reason if life.state is State.STOPPING else ended.in_words()
 
 
-def delay_s(crashes: int, luck: float) -> float:
-    """Seconds before the start after the nth crash in a row: at once, then 1, 2, 4 ... 60 s, each ± 20 %."""
-    if crashes <= 1:
-        return 0.0
-    # The exponent is capped: a bot that crashed for a year must not overflow a float.
-    base = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(crashes - 2, 10))
-    return base * (1 - JITTER + 2 * JITTER * luck)
+def ending_of(life: Life, ended: Ended) -> Ending:
+    """What kind of end it was, and whose. `life` is the one before the step."""
+    if life.state is not State.STOPPING:
+        return Ending(cause=ended.cause)
+    return life.ending or Ending(cause=Cause.OPERATOR)
+
+
+# Orders of operators.
 
 
 def _asked(life: Life, asked: Asked, now: float, policy: Policy) -> tuple[Life, Order]:
@@ -188,16 +283,17 @@ def _asked(life: Life, asked: Asked, now: float, policy: Policy) -> tuple[Life, 
         raise ActionRefused("its runner is ending")
     match asked.action:
         case Action.START:
-            return _start(life, asked.operator, now)
+            return _start(life, asked.operator, now, policy)
         case Action.STOP:
-            return _stop(life, f"stopped by {asked.operator}", now, policy)
+            ending = Ending(cause=Cause.OPERATOR, operator=asked.operator)
+            return _stop(life, ending, f"stopped by {asked.operator}", now, policy)
         case Action.RESTART:
             return _restart(life, asked.operator, now, policy)
         case Action.KILL:
             return _kill(life, asked.operator)
 
 
-def _start(life: Life, operator: str, now: float) -> tuple[Life, Order]:
+def _start(life: Life, operator: str, now: float, policy: Policy) -> tuple[Life, Order]:
     if life.state is State.STOPPING:
         if life.wanted is Wanted.RUNNING:
             raise ActionRefused("it is being restarted already")
@@ -206,67 +302,98 @@ def _start(life: Life, operator: str, now: float) -> tuple[Life, Order]:
         return again, Order.NOTHING
     if life.state in ALIVE:
         raise ActionRefused("it is already running")
-    return _fresh(now), Order.SPAWN
-
-
-def _fresh(now: float) -> Life:
-    return Life(state=State.STARTING, wanted=Wanted.RUNNING, due_at=now + READY_AFTER_S)
-
-
-def _stop(life: Life, why: str, now: float, policy: Policy) -> tuple[Life, Order]:
-    if life.state is State.STOPPING:
-        # Under way already, and patience is not begun anew. A second stop of a plain stop changes nothing.
-        if life.wanted is Wanted.STOPPED:
-            return life, Order.NOTHING
-        return replace(life, wanted=Wanted.STOPPED, reason=why), Order.NOTHING
-    if life.state not in ALIVE:
-        return replace(life, state=State.STOPPED, wanted=Wanted.STOPPED, reason=why, due_at=None), Order.NOTHING
-    stopping = replace(
-        life, state=State.STOPPING, wanted=Wanted.STOPPED, reason=why, due_at=now + policy.stop_timeout_s
-    )
-    return stopping, Order.TERMINATE
+    # Also when the budget is spent: an operator knows what they do.
+    return _anew(life, now, policy)
 
 
 def _restart(life: Life, operator: str, now: float, policy: Policy) -> tuple[Life, Order]:
-    if life.state not in ALIVE:
-        return _start(life, operator, now)
     if life.state is State.STOPPING:
         again = life.wanted is Wanted.RUNNING
-        return (life, Order.NOTHING) if again else _start(life, operator, now)
-    stopping, order = _stop(life, f"restarted by {operator}", now, policy)
-    return replace(stopping, wanted=Wanted.RUNNING), order
+        return (life, Order.NOTHING) if again else _start(life, operator, now, policy)
+    counted = replace(life, history=replace(life.history, operator_restarts=life.history.operator_restarts + 1))
+    if life.state not in ALIVE:
+        return _start(counted, operator, now, policy)
+    ending = Ending(cause=Cause.OPERATOR, operator=operator)
+    return _end(counted, ending, f"restarted by {operator}", now, policy)
 
 
 def _kill(life: Life, operator: str) -> tuple[Life, Order]:
     if life.state not in ALIVE:
         raise ActionRefused(f"it is {life.state.value}, so there is no process to kill")
-    killed = replace(life, state=State.STOPPING, wanted=Wanted.STOPPED, reason=f"killed by {operator}", due_at=None)
+    killed = replace(
+        life,
+        state=State.STOPPING,
+        wanted=Wanted.STOPPED,
+        reason=f"killed by {operator}",
+        ending=Ending(cause=Cause.OPERATOR, operator=operator),
+        due_at=None,
+    )
     return killed, Order.KILL
 
 
-def _adopted(life: Life, lived_s: float, now: float, policy: Policy) -> tuple[Life, Order]:
-    if life.state is State.STOPPING or life.wanted is Wanted.STOPPED:
-        # The runner that was asked to stop it died before it was done. Patience begins anew, for nobody knows how
-        # much of it was used up.
-        why = life.reason if life.state is State.STOPPING and life.reason else "stopped by an earlier order"
-        stopping, order = _stop(replace(life, state=State.RUNNING), why, now, policy)
-        return replace(stopping, wanted=life.wanted), order
-    if lived_s < READY_AFTER_S:
-        return replace(life, state=State.STARTING, due_at=now + READY_AFTER_S - lived_s), Order.NOTHING
-    return replace(life, state=State.RUNNING, reason="", due_at=None), Order.NOTHING
+# Starting.
 
 
-def _vacant(life: Life, ended: Ended | None, now: float, policy: Policy) -> tuple[Life, Order]:
-    if ended is not None:
-        return _ended(life, ended, now, policy)
-    if life.wanted is Wanted.STOPPED:
-        return replace(life, state=State.STOPPED, due_at=None), Order.NOTHING
-    if life.state is State.EXITED:
-        # It ended by itself and its policy wants it no more; a new runner is no reason to run it again.
-        return replace(life, due_at=None), Order.NOTHING
-    if life.state is State.BACKOFF:
-        return replace(life, state=State.STARTING, due_at=now + READY_AFTER_S), Order.SPAWN
-    return _fresh(now), Order.SPAWN
+def _anew(life: Life, now: float, policy: Policy) -> tuple[Life, Order]:
+    """Started because somebody wants it: what went before is forgotten but for the counts."""
+    fresh = Life(wanted=Wanted.RUNNING, history=life.history.begun_anew())
+    return _spawn(fresh, now, policy)
+
+
+def _spawn(life: Life, now: float, policy: Policy) -> tuple[Life, Order]:
+    spawned = replace(
+        life,
+        state=State.STARTING,
+        history=life.history.started(now),
+        ending=None,
+        gave_up=False,
+        due_at=now + _time_to_be_ready_s(policy),
+    )
+    return spawned, Order.SPAWN
+
+
+def _by_itself(life: Life, now: float, policy: Policy) -> tuple[Life, Order]:
+    """Started without an operator, unless it must not be."""
+    if why_not := refusal(life.history, policy, now):
+        return _give_up(life, why_not), Order.NOTHING
+    return _spawn(life, now, policy)
+
+
+def _give_up(life: Life, why: str) -> Life:
+    last = f"; last end: {life.reason}" if life.reason else ""
+    return replace(life, state=State.FAILED, reason=f"{why}{last}", due_at=None, ending=None, gave_up=True)
+
+
+def _time_to_be_ready_s(policy: Policy) -> float:
+    return policy.ready_timeout_s if policy.ready_after_s is None else policy.ready_after_s
+
+
+def _cannot_start(life: Life, reason: str) -> tuple[Life, Order]:
+    if life.leaving or (life.state is State.STOPPING and life.wanted is Wanted.STOPPED):
+        return replace(life, state=State.STOPPED, due_at=None, ending=None), Order.NOTHING
+    return replace(life, state=State.FAILED, reason=reason, due_at=None, ending=None), Order.NOTHING
+
+
+# Ending it.
+
+
+def _end(life: Life, ending: Ending, why: str, now: float, policy: Policy) -> tuple[Life, Order]:
+    """Ask a live process to end; what is wanted stays."""
+    stopping = replace(life, state=State.STOPPING, reason=why, ending=ending, due_at=now + policy.stop_timeout_s)
+    return stopping, Order.TERMINATE
+
+
+def _stop(life: Life, ending: Ending, why: str, now: float, policy: Policy) -> tuple[Life, Order]:
+    unwanted = replace(life, wanted=Wanted.STOPPED)
+    if life.state is State.STOPPING:
+        # Under way already, and patience is not begun anew. A second stop of a plain stop changes nothing.
+        if life.wanted is Wanted.STOPPED:
+            return life, Order.NOTHING
+        timed_out = life.ending is not None and life.ending.timed_out
+        return replace(unwanted, reason=why, ending=replace(ending, timed_out=timed_out)), Order.NOTHING
+    if life.state not in ALIVE:
+        return replace(unwanted, state=State.STOPPED, reason=why, due_at=None, gave_up=False), Order.NOTHING
+    return _end(unwanted, ending, why, now, policy)
 
 
 def _leaving(life: Life, now: float, policy: Policy) -> tuple[Life, Order]:
@@ -274,43 +401,165 @@ def _leaving(life: Life, now: float, policy: Policy) -> tuple[Life, Order]:
     if life.state is State.STOPPING:
         return left, Order.NOTHING
     if life.state in ALIVE:
-        stopping, order = _stop(left, "stopped with its runner", now, policy)
-        return replace(stopping, wanted=life.wanted), order
+        return _end(left, Ending(cause=Cause.RUNNER), "stopped with its runner", now, policy)
     if life.state is State.BACKOFF:
         return replace(left, state=State.STOPPED, reason="stopped with its runner", due_at=None), Order.NOTHING
     return left, Order.NOTHING
 
 
+def _reconfigured(
+    life: Life, happening: Configured | Redefined | Removed, now: float, policy: Policy
+) -> tuple[Life, Order]:
+    if life.leaving:
+        return life, Order.NOTHING
+    ending = Ending(cause=Cause.CONFIGURATION)
+    match happening:
+        case Configured():
+            return (life, Order.NOTHING) if life.state in ALIVE else _anew(life, now, policy)
+        case Removed():
+            return _stop(life, ending, "taken out of the configuration", now, policy)
+        case Redefined() if life.state in WORKING:
+            return _end(life, ending, "restarted, for its definition changed", now, policy)
+        case Redefined() if life.state in (State.BACKOFF, State.FAILED) and life.wanted is Wanted.RUNNING:
+            # What it failed of may be what was changed.
+            return _anew(life, now, policy)
+        case _:
+            return life, Order.NOTHING
+
+
+def _scheduled(life: Life, now: float, policy: Policy) -> tuple[Life, Order]:
+    if life.leaving or life.state not in WORKING or refusal(life.history, policy, now):
+        return life, Order.NOTHING
+    return _end(life, Ending(cause=Cause.SCHEDULE), "restarted at its time (restart_at)", now, policy)
+
+
+def _deaf(life: Life, reason: str, now: float, policy: Policy) -> tuple[Life, Order]:
+    if life.state is State.UNHEALTHY:
+        return replace(life, reason=reason), Order.NOTHING
+    if life.state is not State.RUNNING:
+        return life, Order.NOTHING
+    # The first time at once, but by a step of its own, so that everyone sees what it was before it is restarted.
+    due_at = now + life.history.deaf_delay_s(now) if _restarts_unhealthy(life, policy) else None
+    return replace(life, state=State.UNHEALTHY, reason=reason, due_at=due_at), Order.NOTHING
+
+
+def _restarts_unhealthy(life: Life, policy: Policy) -> bool:
+    return policy.restart_unhealthy and policy.restart is not Restart.NEVER and not life.leaving
+
+
+def _too_big(life: Life, reason: str, now: float, policy: Policy) -> tuple[Life, Order]:
+    if life.leaving or life.state not in WORKING or refusal(life.history, policy, now):
+        return life, Order.NOTHING
+    return _end(life, Ending(cause=Cause.MEMORY), reason, now, policy)
+
+
+# What a new runner finds.
+
+
+def _adopted(life: Life, lived_s: float, now: float, policy: Policy) -> tuple[Life, Order]:
+    if life.state is State.STOPPING or life.wanted is Wanted.STOPPED:
+        # The runner that was asked to stop it died before it was done. Patience begins anew, for nobody knows how
+        # much of it was used up.
+        why = life.reason if life.state is State.STOPPING and life.reason else "stopped by an earlier order"
+        return _end(life, life.ending or Ending(cause=Cause.OPERATOR), why, now, policy)
+    if life.state in (State.RUNNING, State.UNHEALTHY) or _ready_by_age(lived_s, policy):
+        return replace(life, state=State.RUNNING, reason="", due_at=None), Order.NOTHING
+    remaining_s = max(0.0, _time_to_be_ready_s(policy) - lived_s)
+    return replace(life, state=State.STARTING, due_at=now + remaining_s), Order.NOTHING
+
+
+def _ready_by_age(lived_s: float, policy: Policy) -> bool:
+    return policy.ready_after_s is not None and lived_s >= policy.ready_after_s
+
+
+def _vacant(life: Life, ended: Ended | None, now: float, policy: Policy) -> tuple[Life, Order]:
+    if ended is not None:
+        return _ended(life, ended, now, policy)
+    if life.wanted is Wanted.STOPPED:
+        return replace(life, state=State.STOPPED, due_at=None, ending=None), Order.NOTHING
+    if life.state is State.EXITED or life.gave_up:
+        # It ended by itself and its policy wants it no more, or was tried often enough; a new runner is no reason to
+        # run it again.
+        return replace(life, due_at=None), Order.NOTHING
+    if life.state is State.BACKOFF and life.history.crash_loop(now):
+        # Not sooner because its runner was restarted.
+        return replace(life, due_at=now + life.history.delay_s(0.5, now)), Order.NOTHING
+    if life.state is State.BACKOFF:
+        return _by_itself(life, now, policy)
+    return _by_itself(replace(life, reason="", history=replace(life.history, crashes=0, restarts=0)), now, policy)
+
+
+# What happens to the process, and what the clock brings.
+
+
 def _ended(life: Life, ended: Ended, now: float, policy: Policy) -> tuple[Life, Order]:
     if life.wanted is Wanted.STOPPED or life.leaving:
-        return replace(life, state=State.STOPPED, due_at=None), Order.NOTHING
-    if life.state is State.STOPPING:
-        # An operator's restart, and no crash: the counts begin anew, as with a start.
-        return _fresh(now), Order.SPAWN
-    if policy.restart is Restart.NEVER or (policy.restart is Restart.ON_FAILURE and ended.clean):
-        return replace(life, state=State.EXITED, reason=ended.in_words(), due_at=None), Order.NOTHING
-    crashes = 1 if ended.lived_s >= HEALTHY_AFTER_S else life.crashes + 1
+        return replace(life, state=State.STOPPED, due_at=None, ending=None), Order.NOTHING
+    if ended.host_lost:
+        # No crash, and no plan of anybody's: what is wanted is restored.
+        return _by_itself(replace(life, reason="", ending=None), now, policy)
+    ours = ending_of(life, ended).cause if life.state is State.STOPPING else None
+    if ours is not None and ours not in _OUR_DOING:
+        # An operator's restart, the schedule's or the configuration's, and no crash: the counts begin anew.
+        return _anew(life, now, policy)
+    reason = end_in_words(life, ended)
+    if policy.restart is Restart.NEVER or (policy.restart is Restart.ON_FAILURE and ended.clean and ours is None):
+        return _exited(life, ended, reason), Order.NOTHING
+    return _crashed(life, ended, reason, now, policy)
+
+
+def _exited(life: Life, ended: Ended, reason: str) -> Life:
+    total = life.history.crashes_total + (not ended.clean)
+    history = replace(life.history, crashes_total=total)
+    return replace(life, state=State.EXITED, reason=reason, history=history, due_at=None, ending=None)
+
+
+def _crashed(life: Life, ended: Ended, reason: str, now: float, policy: Policy) -> tuple[Life, Order]:
+    history = life.history.crashed(ended.lived_s, now)
     crashed = replace(
         life,
         state=State.BACKOFF,
-        reason=ended.in_words() if ended.trouble else f"{ended.in_words()} after {ended.lived_s:.1f} s",
-        crashes=crashes,
-        restarts=life.restarts + 1,
-        due_at=now + delay_s(crashes, ended.luck),
+        reason=reason if ended.trouble or life.ending else f"{reason} after {ended.lived_s:.1f} s",
+        history=history,
+        ending=None,
+        due_at=now + history.delay_s(ended.luck, now),
     )
-    return _due(crashed, now, policy)
+    if why_not := refusal(history, policy, now):
+        return _give_up(crashed, why_not), Order.NOTHING
+    return _due(crashed, Due(), now, policy)
 
 
-def _due(life: Life, now: float, policy: Policy) -> tuple[Life, Order]:
+def _due(life: Life, due: Due, now: float, policy: Policy) -> tuple[Life, Order]:
     if life.due_at is None or now < life.due_at:
         return life, Order.NOTHING
     match life.state:
         case State.BACKOFF:
-            return replace(life, state=State.STARTING, due_at=now + READY_AFTER_S), Order.SPAWN
+            return _by_itself(life, now, policy)
+        case State.STARTING if policy.ready_after_s is None:
+            lacking = f": {due.lacking}" if due.lacking else ""
+            why = f"not ready within {policy.ready_timeout_s:g} s{lacking}"
+            return _end(life, Ending(cause=Cause.UNHEALTHY), why, now, policy)
         case State.STARTING:
             return step(life, Ready(), now, policy)
+        case State.UNHEALTHY:
+            return _end_unhealthy(life, now, policy)
         case State.STOPPING:
-            reason = f"{life.reason}; killed, for it did not end within {policy.stop_timeout_s:g} s"
-            return replace(life, reason=reason, due_at=None), Order.KILL
+            return _out_of_patience(life, policy)
         case _:
             return replace(life, due_at=None), Order.NOTHING
+
+
+def _end_unhealthy(life: Life, now: float, policy: Policy) -> tuple[Life, Order]:
+    if not _restarts_unhealthy(life, policy):
+        return replace(life, due_at=None), Order.NOTHING
+    if refusal(life.history, policy, now):
+        # A bot that is deaf now may hear again by itself; one that may not be started again is gone for good.
+        return replace(life, due_at=now + BUDGET_LOOK_S), Order.NOTHING
+    counted = replace(life, history=life.history.ended_deaf(now))
+    return _end(counted, Ending(cause=Cause.UNHEALTHY), life.reason, now, policy)
+
+
+def _out_of_patience(life: Life, policy: Policy) -> tuple[Life, Order]:
+    reason = f"{life.reason}; killed, for it did not end within {policy.stop_timeout_s:g} s"
+    ending = replace(life.ending, timed_out=True) if life.ending else None
+    return replace(life, reason=reason, ending=ending, due_at=None), Order.KILL

@@ -20,6 +20,8 @@ __all__ = [
     "DashboardStats",
     "Event",
     "HostLoad",
+    "Invitation",
+    "Joined",
     "LastCommand",
     "LogLine",
     "LogPage",
@@ -399,3 +401,28 @@ class Operator:
     user_id: str
     name: str
     role: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invitation:
+    """Lets one runner of another host in, once."""
+
+    __pydantic_config__: ClassVar = _DESCRIBED
+
+    token: str
+    """For `botdeck runner join`. Shown this once: the deck keeps only its hash."""
+    name: str | None
+    """What the runner has to be called; null when that is its own choice."""
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """What a runner gets for its invitation."""
+
+    __pydantic_config__: ClassVar = _DESCRIBED
+
+    runner: str
+    """What it is called from now on."""
+    token: str
+    """Its own, for the link. Told this once: the deck keeps only its hash."""

@@ -5,13 +5,14 @@ import sqlite3
 import stat
 import threading
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from botdeck.errors import NewerDatabase, StorageError
+from botdeck.models import Run
 from botdeck.storage import open_storage
 from botdeck.storage.port import Document, Retention
 from botdeck.storage.sqlite import SqliteStorage
@@ -139,8 +140,9 @@ async def test_a_newer_database_is_refused_and_left_alone(storage: SqliteStorage
     connection.close()
     before = path.read_bytes()
 
+    newest = migrations()[-1].version
     with pytest.raises(
-        NewerDatabase, match=r"newer Botdeck: its format is 99, and this one \(.*\) reads up to 1\."
+        NewerDatabase, match=rf"newer Botdeck: its format is 99, and this one \(.*\) reads up to {newest}\."
     ) as e:
         await storage.open()
 
@@ -310,6 +312,22 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(plain: Path) -> No
     assert ask(plain, "SELECT count(*) FROM pragma_table_info('a')") == 1
     run_migrations(plain, FIRST, SECOND)
     assert ask(plain, "SELECT y FROM a") == 2
+
+
+async def test_runs_of_the_first_format_are_kept(plain: Path) -> None:
+    run_migrations(plain, *migrations()[:1])
+    connection = sqlite3.connect(plain)
+    connection.execute(
+        "INSERT INTO run (bot, id, started, ended, exit_code, reason) VALUES ('greeter', 'r1', 0, 0, 1, '')"
+    )
+    connection.commit()
+    connection.close()
+
+    storage = await open_storage(plain)
+
+    epoch = datetime.fromtimestamp(0, UTC)
+    assert await storage.runs("greeter") == [Run(id="r1", bot="greeter", started_at=epoch, ended_at=epoch, exit_code=1)]
+    await storage.close()
 
 
 # The writer

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from botdeck.errors import StorageConflict, StorageError
-from botdeck.models import Event, LogLine, Run
-from botdeck.storage.port import Batch, Cursor, Document, Ingested, Retention, Storage, Unstorable
+from botdeck.models import Cause, Event, LastCommand, LogLine, MemoryPoint, PostMortem, Run
+from botdeck.storage.port import POST_MORTEMS_PER_BOT, Batch, Cursor, Document, Ingested, Retention, Storage, Unstorable
 from botdeck.storage.sqlite import SqliteStorage
 
 ADAPTERS: dict[str, Callable[[Path], Storage]] = {"sqlite": lambda folder: SqliteStorage(folder / "deck.db")}
@@ -492,6 +493,63 @@ async def test_a_run_is_replaced_by_its_next_report_and_its_end_stays(storage: S
     await storage.put_run(begun)
 
     assert await storage.runs("greeter") == [ended]
+
+
+LEFT = PostMortem(
+    last_output=["segfault \N{SKULL}", "\x1b[31mbye"],
+    last_log=["logged out"],
+    last_commands=[LastCommand(name="roll", user="ann", started_at=NOON, duration_ms=None, outcome=None)],
+    memory=[MemoryPoint(at_s=0.5, bytes=1 << 33)],
+)
+DIED = Run(
+    id="r1",
+    bot="greeter",
+    started_at=NOON,
+    pid=7,
+    ended_at=NOON + timedelta(hours=1),
+    signal="SIGKILL",
+    reason="stopped by ann, and killed after 10 s",
+    cause=Cause.OPERATOR,
+    operator="ann",
+    stop_timed_out=True,
+    cpu_s=0.125,
+    peak_memory_bytes=1 << 33,
+    post_mortem=LEFT,
+)
+
+
+async def test_a_run_keeps_how_it_ended_and_what_it_left_and_lists_are_without_that(storage: Storage) -> None:
+    await storage.put_run(Run(id="r1", bot="greeter", started_at=NOON, pid=7))
+    assert await storage.run("greeter", "r1") == Run(id="r1", bot="greeter", started_at=NOON, pid=7)
+
+    await storage.put_run(DIED)
+
+    assert await storage.run("greeter", "r1") == DIED
+    assert await storage.runs("greeter") == [replace(DIED, post_mortem=None)]
+    assert await storage.run("greeter", "r2") is None
+    assert await storage.run("other", "r1") is None
+
+
+async def test_a_later_report_replaces_what_a_run_left_only_if_it_has_something(storage: Storage) -> None:
+    await storage.put_run(DIED)
+    await storage.put_run(replace(DIED, post_mortem=None, cpu_s=0.25))
+    assert await storage.run("greeter", "r1") == replace(DIED, cpu_s=0.25)
+
+    await storage.put_run(replace(DIED, post_mortem=PostMortem(last_output=["more"])))
+
+    assert await storage.run("greeter", "r1") == replace(DIED, post_mortem=PostMortem(last_output=["more"]))
+
+
+async def test_what_runs_left_is_kept_of_each_bots_last_ones(storage: Storage) -> None:
+    await storage.put_run(replace(DIED, bot="other"))
+    for number in range(POST_MORTEMS_PER_BOT + 2):
+        await storage.put_run(replace(DIED, id=f"r{number}"))
+    await storage.put_run(replace(DIED, id="r2", post_mortem=PostMortem()))
+
+    kept = [bool((run := await storage.run("greeter", f"r{n}")) and run.post_mortem) for n in range(4)]
+    assert kept == [False, False, True, True]
+    assert len(await storage.runs("greeter", limit=100)) == POST_MORTEMS_PER_BOT + 2
+    assert await storage.run("other", "r1") == replace(DIED, bot="other")
 
 
 async def test_runs_come_newest_first(storage: Storage) -> None:

@@ -313,7 +313,7 @@ async def test_tokens_open_only_their_own_door(house: House) -> None:
     assert cli_on_api.status_code == 200
     assert cli_on_link.value.response.status_code == 401
     body = json.loads(cli_on_link.value.response.body or b"")
-    assert body["detail"] == "That is not the runner-token of this deck's data directory."
+    assert body["detail"] == "That is neither this deck's runner-token nor that of a runner that joined."
 
 
 async def test_a_wrong_token_next_to_a_good_cookie_counts(house: House) -> None:

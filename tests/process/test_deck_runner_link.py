@@ -54,13 +54,13 @@ async def test_a_runner_with_a_wrong_token_is_told_so(house: House) -> None:
 
     assert refused.value.response.status_code == 401
     detail = json.loads(refused.value.response.body or b"")["detail"]
-    assert detail == "That is not the runner-token of this deck's data directory."
+    assert detail == "That is neither this deck's runner-token nor that of a runner that joined."
 
 
 async def test_a_runner_of_another_version_is_told_so(house: House) -> None:
     assert await link_answer(house, a_hello(version=99)) == (
         4400,
-        "The runner speaks version 99 of the protocol, this deck 1.",
+        "The runner speaks version 99 of the protocol, this deck 2.",
     )
 
 

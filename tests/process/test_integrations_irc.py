@@ -1,6 +1,9 @@
 """Bots on the irc library, unchanged and autoloaded, on a real server."""
 
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,6 +73,9 @@ bot.start()
 """
 
 
+QUICK_HEART = "import botdeck.sdk.heartbeat; botdeck.sdk.heartbeat.BEAT_S = 0.1\n"
+
+
 @pytest.fixture
 def world() -> Iterator[World]:
     world = World()
@@ -80,7 +86,7 @@ def world() -> Iterator[World]:
         world.close()
 
 
-def start(world: World, source: str, *, autoload: bool = True, name: str = "bot") -> "object":
+def start(world: World, source: str, *, autoload: bool = True, name: str = "bot") -> subprocess.Popen[bytes]:
     script = world.home / "bot.py"
     script.write_text(source)
     return world.start(name, [sys.executable, str(script), str(world.irc_port)], autoload=autoload)
@@ -107,7 +113,7 @@ def test_every_message_is_counted_once(world: World, source: str) -> None:
     pongs = [message for message in world.events("bot", "message.sent") if message["chat.channel.id"] == CHANNEL]
     assert [message["size"] for message in pongs] == [len("pong")]
     names = [event["event"] for event in world.events("bot")]
-    assert names[:2] == ["bot.started", "gateway.ready"]
+    assert [name for name in names if name != "heartbeat"][:2] == ["bot.started", "gateway.ready"]
     assert not {"telemetry.error", "error"} & set(names)
 
 
@@ -166,3 +172,71 @@ def test_the_example_with_one_line_reports_itself(world: World) -> None:
     assert len(world.wait_for_events("echo", "message.sent")) == 1
     assert len(world.events("echo", "message.received")) == 1
     assert world.events("echo")[0]["framework"] == "irc"
+
+
+@pytest.mark.parametrize(
+    "source", [BOT, SIMPLE_CLIENT, BARE_REACTOR, ASYNCIO_CLIENT], ids=["bot", "client", "reactor", "asyncio"]
+)
+def test_it_beats_as_connected_and_no_more_once_the_server_is_gone(world: World, source: str) -> None:
+    start(world, QUICK_HEART + source)
+    world.user("ann").wait_for_nick("bot")
+
+    beats = world.wait_for_events("bot", "heartbeat", len(world.events("bot", "heartbeat")) + 3)
+    assert world.server is not None
+    world.server.kill()
+    world.wait_for_events("bot", "gateway.disconnect")
+    after = world.wait_for_events("bot", "heartbeat", len(world.events("bot", "heartbeat")) + 3)
+
+    assert [beat["gateway.connected"] for beat in beats[-3:]] == [True] * 3
+    assert [beat["gateway.connected"] for beat in after[-3:]] == [False] * 3
+    assert not world.events("bot", "telemetry.error")
+
+
+def test_the_connection_is_told_without_waiting_for_the_next_beat(world: World) -> None:
+    start(world, BOT)
+    world.user("ann").wait_for_nick("bot")
+    world.wait_for_events("bot", "heartbeat", 2)
+    assert world.server is not None
+    world.server.kill()
+
+    beats = world.wait_for_events("bot", "heartbeat", 3)
+
+    assert [beat["gateway.connected"] for beat in beats] == [False, True, False]
+
+
+@pytest.mark.parametrize("source", [BOT, ASYNCIO_CLIENT], ids=["bot", "asyncio"])
+def test_a_handler_that_never_returns_stops_the_beats(world: World, source: str) -> None:
+    hang = 'if event.arguments[0] == "!hang":\n            import time; time.sleep(3600)\n        elif '
+    first = "if text ==" if source is BOT else "if event.arguments[0] =="
+    start(world, QUICK_HEART + source.replace(first, hang + first.removeprefix("if "), 1))
+    ann = world.user("ann")
+    ann.wait_for_nick("bot")
+    world.wait_for_events("bot", "heartbeat", 3)
+
+    ann.say("!hang")
+    world.wait_for_events("bot", "command.started")
+
+    assert world.events("bot")[-1]["event"] == "command.started"
+    assert stays_silent(world, "bot")
+
+
+def test_a_bot_that_is_halted_beats_no_more_until_it_goes_on(world: World) -> None:
+    process = start(world, QUICK_HEART + BOT)
+    world.user("ann").wait_for_nick("bot")
+    world.wait_for_events("bot", "heartbeat", 3)
+
+    process.send_signal(signal.SIGSTOP)
+    wait_for(lambda: " T " in Path(f"/proc/{process.pid}/stat").read_text(), "the bot to be halted")
+    silent = stays_silent(world, "bot")
+    before = len(world.events("bot", "heartbeat"))
+    process.send_signal(signal.SIGCONT)
+
+    assert silent
+    assert world.wait_for_events("bot", "heartbeat", before + 2)
+
+
+def stays_silent(world: World, name: str) -> bool:
+    """For ten times as long as a quick heart takes to beat."""
+    before = world.events_file(name).stat().st_size
+    time.sleep(1)
+    return world.events_file(name).stat().st_size == before

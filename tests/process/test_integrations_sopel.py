@@ -1,5 +1,6 @@
 """Sopel, unchanged and autoloaded, on a real server: what Botdeck is told is what happened."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,8 +10,12 @@ from .irc_world import CHANNEL, SopelWorld, User, wait_for
 pytestmark = pytest.mark.process
 
 PLUGIN = """\
-import os, time
+import contextlib, os, time
 from sopel import plugin
+
+with contextlib.suppress(ImportError):  # Sopel without Botdeck
+    from botdeck.sdk import heartbeat
+    heartbeat.BEAT_S = {beat_s}
 
 @plugin.command("boom")
 def boom(bot, trigger):
@@ -22,6 +27,11 @@ def slow(bot, trigger):
     while not os.path.exists({go!r}):
         time.sleep(0.01)
     bot.say("done")
+
+@plugin.command("hang")
+@plugin.thread(False)
+def hang(bot, trigger):
+    time.sleep(3600)
 
 @plugin.command("once")
 @plugin.rate(user=3600)
@@ -38,7 +48,7 @@ def stumble(bot, trigger):
 def world() -> Iterator[SopelWorld]:
     world = SopelWorld()
     try:
-        world.add_plugin("extra", PLUGIN.format(go=str(world.home / "go")))
+        world.add_plugin("extra", PLUGIN.format(go=str(world.home / "go"), beat_s=0.1))
         world.start_server()
         yield world
     finally:
@@ -88,10 +98,50 @@ def test_the_bot_is_introduced_and_its_connection_told(world: SopelWorld) -> Non
     world.server.kill()
     world.wait_for_events("sopel", "gateway.disconnect")
 
-    names = [event["event"] for event in world.events("sopel")]
+    names = [event["event"] for event in world.events("sopel") if event["event"] != "heartbeat"]
     assert names == ["bot.started", "gateway.ready", "gateway.disconnect"]
     started = world.events("sopel")[0]
     assert (started["framework"], started["framework.version"]) == ("sopel", "8.0.4")
+
+
+def test_it_beats_as_connected_until_the_server_is_gone(world: SopelWorld) -> None:
+    ann_and_sopel(world)
+    beats = world.wait_for_events("sopel", "heartbeat", len(world.events("sopel", "heartbeat")) + 3)
+
+    assert world.server is not None
+    world.server.kill()
+    world.wait_for_events("sopel", "gateway.disconnect")
+    last = wait_for(lambda: world.events("sopel")[-1], "the last event")
+
+    assert not beats[0]["gateway.connected"]
+    assert all(beat["gateway.connected"] for beat in beats[-3:])
+    assert all(beat["eventloop.lag_ms"] >= 0 for beat in beats[-3:])
+    # Sopel sleeps now before it tries again.
+    assert (last["event"], last["gateway.connected"]) == ("heartbeat", False)
+    assert not world.events("sopel", "telemetry.error")
+
+
+def test_a_slow_command_in_a_thread_of_its_own_does_not_stop_the_beats(world: SopelWorld) -> None:
+    ann = ann_and_sopel(world)
+
+    ann.say(".slow")
+    ann.wait_to_see("working", from_nick="sopel")
+
+    assert world.wait_for_events("sopel", "heartbeat", len(world.events("sopel", "heartbeat")) + 3)
+    assert not world.events("sopel", "command.finished")
+
+
+def test_a_command_that_holds_up_the_message_loop_stops_the_beats(world: SopelWorld) -> None:
+    ann = ann_and_sopel(world)
+    world.wait_for_events("sopel", "heartbeat", 3)
+
+    ann.say(".hang")
+    world.wait_for_events("sopel", "command.started")
+
+    before = world.events_file("sopel").stat().st_size
+    time.sleep(1)  # ten beats
+    assert world.events_file("sopel").stat().st_size == before
+    assert world.events("sopel")[-1]["event"] == "command.started"
 
 
 def test_a_command_that_fails_is_told_with_its_exception(world: SopelWorld) -> None:

@@ -2,15 +2,20 @@
 
 import asyncio
 import itertools
+import json
 import os
 import resource
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 
 from botdeck.errors import BotdeckError
 from botdeck.models import Action, BotStatus, Run
@@ -23,7 +28,7 @@ from botdeck.runner.main import Runner
 from botdeck.runner.run_dir import RunDirectory
 from botdeck.runner.tail import Tail
 from botdeck.settings import load_settings
-from tests.process.fake_deck import FakeDeck
+from tests.process.fake_deck import TOKEN, FakeDeck
 
 pytestmark = pytest.mark.process
 
@@ -62,7 +67,7 @@ class Side:
     def run_that_is_over(self, number: int, text: str) -> RunDirectory:
         run = self.run(number)
         run.out.path.write_text(text)
-        run.ended(at=NOON, exit_code=0, signal=None, reason="exited with code 0")
+        run.ended(replace(run.run, ended_at=NOON, exit_code=0, reason="exited with code 0"))
         return run
 
     @asynccontextmanager
@@ -185,3 +190,68 @@ async def test_a_runner_whose_link_ends_by_itself_says_so_and_ends(
     async with asyncio.timeout(20):
         with pytest.raises(BotdeckError, match=r"the link to the deck ended unexpectedly \(ValueError"):
             await runner.run()
+
+
+# Refusals
+
+
+@asynccontextmanager
+async def refusing_deck(folder: Path, *, handshake: HTTPStatus | None, code: int = 4403) -> AsyncIterator[list[str]]:
+    """A deck that lets no runner in: at the door, or once it said hello. What came to it."""
+    came: list[str] = []
+
+    def at_the_door(connection: ServerConnection, request: Request) -> Response | None:
+        came.append(request.headers["Authorization"])
+        if handshake is None:
+            return None
+        return connection.respond(handshake, '{"detail": "ann took its access away\\nat noon."}')
+
+    async def serve_one(link: ServerConnection) -> None:
+        await link.recv()
+        await link.close(code, "ann took its access away.")
+
+    async with serve(serve_one, "127.0.0.1", 0, process_request=at_the_door) as server:
+        port = server.sockets[0].getsockname()[1]
+        joined = {"url": f"http://127.0.0.1:{port}/", "runner": "far", "token": "its-own"}
+        (folder / "joined.json").write_text(json.dumps(joined))
+        yield came
+
+
+@pytest.mark.parametrize("handshake", [HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED, None])
+async def test_a_deck_that_took_the_access_away_is_asked_slowly_and_that_is_said_once(
+    side: Side, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, handshake: HTTPStatus | None
+) -> None:
+    # With the pace of a deck that is merely away it would not come again within this test.
+    monkeypatch.setattr(deck_link, "FIRST_REDIAL_S", 1000.0)
+    monkeypatch.setattr(deck_link, "LONGEST_LOCAL_REDIAL_S", 1000.0)
+    monkeypatch.setattr(deck_link, "REFUSED_REDIAL_S", 0.05)
+
+    async with refusing_deck(side.folder, handshake=handshake) as came, side.linked():
+        await until(lambda: len(came) >= 5)
+
+    assert set(came) == {"Bearer its-own"}
+    assert caplog.text.count("No link to the deck") == 1
+    assert "ann took its access away" in caplog.text
+    assert "its-own" not in caplog.text
+
+
+async def test_a_deck_that_has_another_runner_of_the_name_is_asked_at_the_usual_pace(
+    side: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deck_link, "REFUSED_REDIAL_S", 1000.0)
+
+    async with refusing_deck(side.folder, handshake=None, code=4409) as came, side.linked():
+        await until(lambda: len(came) >= 3)
+
+
+async def test_a_token_that_was_joined_anew_is_used_at_the_next_dial(
+    side: Side, fake_deck: FakeDeck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deck_link, "REFUSED_REDIAL_S", 0.05)
+    async with refusing_deck(side.folder, handshake=HTTPStatus.FORBIDDEN) as came, side.linked():
+        await until(lambda: came)
+        joined = {"url": f"http://127.0.0.1:{fake_deck.port}/", "runner": "near", "token": TOKEN}
+        (side.folder / "joined.json").write_text(json.dumps(joined))
+        await fake_deck.until(lambda: fake_deck.hellos)
+
+    assert fake_deck.hellos[0].runner == "near"

@@ -298,7 +298,7 @@ async def test_a_bot_finds_its_environment_and_none_of_ours(house: RunnerHouse, 
 
 async def test_what_a_bot_is_run_with_never_goes_to_the_deck(house: RunnerHouse, fake_deck: FakeDeck) -> None:
     house.configure(
-        bot={"command": ["sleep", "600", "--token=hush"], "env": {"TOKEN": "hush-too"}},
+        bot={"command": ["sh", "-c", "sleep 600", "--token=hush"], "env": {"TOKEN": "hush-too"}},
         other=house.python(SLEEP, env={"TOKEN": "hush-too"}),
     )
     await house.start()

@@ -466,23 +466,25 @@ async def test_sighup_with_a_broken_file_changes_nothing(house: RunnerHouse, fak
 
 
 async def test_sighup_adds_changes_and_removes_bots(house: RunnerHouse, fake_deck: FakeDeck) -> None:
-    house.configure(stays=house.python(SLEEP), goes=house.python(SLEEP))
+    stays, changed = house.python(SLEEP), {"command": ["sh", "-c", "echo changed; exec sleep 600"]}
+    house.configure(stays=stays, changes=house.python(SLEEP), goes=house.python(SLEEP))
     runner = await house.start()
-    await fake_deck.until(lambda: fake_deck.is_("stays", "running") and fake_deck.is_("goes", "running"))
+    await fake_deck.until(lambda: all(fake_deck.is_(name, "running") for name in ("stays", "changes", "goes")))
     kept = fake_deck.status("stays")
 
-    house.configure(new=house.python(SLEEP), stays={"command": ["sh", "-c", "echo changed; exec sleep 600"]})
+    house.configure(new=house.python(SLEEP), stays=stays, changes=changed)
     runner.send_signal(signal.SIGHUP)
     await fake_deck.until(lambda: fake_deck.is_("new", "running"))
-    await fake_deck.until(lambda: [member.bot.name for member in fake_deck.fleets[-1].members] == ["new", "stays"])
-    after = fake_deck.status("stays")
-    await fake_deck.order("stays", Action.RESTART)
-    await fake_deck.until(lambda: fake_deck.all_bytes("stays") == b"changed\n")
+    names = ["new", "stays", "changes"]
+    await fake_deck.until(lambda: [member.bot.name for member in fake_deck.fleets[-1].members] == names)
+    await fake_deck.until(lambda: fake_deck.all_bytes("changes") == b"changed\n")
 
+    after = fake_deck.status("stays")
     assert kept is not None
     assert after is not None
     assert after.pid == kept.pid
-    assert fake_deck.runs_of("goes")[0].reason == "stopped by its removal from the configuration"
+    assert len(fake_deck.runs_of("changes")) == 2
+    assert fake_deck.runs_of("goes")[0].reason == "taken out of the configuration"
     assert not (house.data_dir / "runner" / "bots" / "goes").exists()
 
 

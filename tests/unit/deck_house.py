@@ -21,7 +21,7 @@ from botdeck.deck.server import DeckServer, listen, url_of
 from botdeck.deck.sockets import DeckWebSocketProtocol
 from botdeck.models import Action, Bot, BotStatus, LogLine, State, Wanted
 from botdeck.protocol import frames
-from botdeck.settings import DeckSettings, Settings
+from botdeck.settings import DeckSettings, RunnerSettings, Settings
 from botdeck.storage import open_storage
 from botdeck.storage.port import Storage
 
@@ -135,7 +135,11 @@ class House:
 @contextlib.asynccontextmanager
 async def a_deck(data_dir: Path, *, clock: Clock = SYSTEM_CLOCK, **deck: Any) -> AsyncIterator[House]:
     settings = Settings(
-        path=data_dir / "botdeck.toml", data_dir=data_dir, deck=DeckSettings(**{"port": 0, **deck}), bots=()
+        path=data_dir / "botdeck.toml",
+        data_dir=data_dir,
+        deck=DeckSettings(**{"port": 0, **deck}),
+        runner=RunnerSettings(),
+        bots=(),
     )
     storage = await open_storage(data_dir / "deck.db")
     async with House(data_dir, storage, settings, clock) as house:

@@ -66,18 +66,19 @@ def test_the_program_prints_the_document(document: dict[str, Any]) -> None:
     assert printed.stderr == b""
 
 
-def test_every_route_declares_its_permission_and_four_are_public() -> None:
+def test_every_route_declares_its_permission_and_five_are_public() -> None:
     api = create_api()
 
     routes = list(declared_routes(api))
 
-    assert len(routes) == 21
+    assert len(routes) == 26
     assert None not in {permission for _, _, permission in routes}
     assert public_routes(api) == {
         ("GET", "/health"),
         ("GET", "/api/setup"),
         ("POST", "/api/setup"),
         ("POST", "/api/auth/login"),
+        ("POST", "/api/runner/join"),
     }
 
 

@@ -247,6 +247,15 @@ async def test_empty_lines_between_events_are_nothing(said: Sender) -> None:
     assert [event.seq for event in events] == [1, 2]
 
 
+async def test_heartbeats_are_for_the_runner_and_are_not_kept(said: Sender) -> None:
+    beat = event_line("heartbeat", **{"gateway.connected": True})
+
+    applied = await said.send(event_line("a") + beat * 3 + event_line("b"))
+
+    assert [event.event for event in await said.events(beat)] == ["a", "b"]
+    assert applied.cursor == 3 * len(beat) + 2 * len(event_line("a"))
+
+
 async def test_an_event_in_two_pieces_is_one_event(said: Sender) -> None:
     line = event_line()
 

@@ -1,6 +1,7 @@
 """Lives as tables: what happens, when, and what is expected of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -10,19 +11,26 @@ from botdeck.lifecycle import (
     Adopted,
     Asked,
     CannotStart,
+    Configured,
+    Deaf,
     Due,
     Ended,
+    Ending,
     Happening,
+    Hears,
     Leaving,
     Life,
     Order,
-    Policy,
     Ready,
+    Redefined,
+    Removed,
+    Scheduled,
+    TooBig,
     Vacant,
-    delay_s,
     step,
 )
-from botdeck.models import Action, Restart, State, Wanted
+from botdeck.models import Action, Cause, Restart, State, Wanted
+from botdeck.restart_policy import HEALTHY_AFTER_S, History, Policy, delay_s
 
 START = Asked(action=Action.START, operator="ann")
 STOP = Asked(action=Action.STOP, operator="ann")
@@ -37,6 +45,10 @@ KILLED = Ended(lived_s=20.0, signal="SIGKILL")
 ALWAYS = Policy()
 NEVER = Policy(restart=Restart.NEVER)
 ON_FAILURE = Policy(restart=Restart.ON_FAILURE)
+FRUGAL = Policy(start_budget=3, max_crashes=2)
+SAYS_READY = Policy(ready_after_s=None, ready_timeout_s=30)
+ONLY_SHOWN = Policy(restart_unhealthy=False)
+DEAF = Deaf(reason="no heartbeat for 62 s")
 
 Row = tuple[float, Happening, str, str]
 """When, what happens, the state after it, the order it gives."""
@@ -317,6 +329,167 @@ LIVES: dict[str, tuple[Policy, list[Row]]] = {
             (4, TERMED, "stopped", "nothing"),
         ],
     ),
+    "a deaf bot is shown as unhealthy, then restarted, and that counts as a crash": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (1, Due(), "running", "nothing"),
+            (90, DEAF, "unhealthy", "nothing"),
+            (90, Due(), "stopping", "terminate"),
+            (100, Due(), "stopping", "kill"),
+            (100, Ended(lived_s=100, signal="SIGKILL"), "starting", "spawn"),
+            (101, Due(), "running", "nothing"),
+            (110, DEAF, "unhealthy", "nothing"),
+            (170, Due(), "stopping", "terminate"),
+            (171, Ended(lived_s=11, exit_code=0), "backoff", "nothing"),
+        ],
+    ),
+    "a deaf bot whose restart did not help is given more and more time": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (1, Due(), "running", "nothing"),
+            (120, DEAF, "unhealthy", "nothing"),
+            (120, Due(), "stopping", "terminate"),
+            (121, Ended(lived_s=121, exit_code=0), "starting", "spawn"),
+            (122, Due(), "running", "nothing"),
+            (242, DEAF, "unhealthy", "nothing"),
+            (301.9, Due(), "unhealthy", "nothing"),
+            (302, Due(), "stopping", "terminate"),
+            (303, Ended(lived_s=182, exit_code=0), "starting", "spawn"),
+            (304, Due(), "running", "nothing"),
+            (424, DEAF, "unhealthy", "nothing"),
+            (543.9, Due(), "unhealthy", "nothing"),
+            (544, Due(), "stopping", "terminate"),
+        ],
+    ),
+    "a deaf bot that hears again in time is left alone": (
+        ONLY_SHOWN,
+        [
+            (0, START, "starting", "spawn"),
+            (1, Due(), "running", "nothing"),
+            (90, DEAF, "unhealthy", "nothing"),
+            (99, Due(), "unhealthy", "nothing"),
+            (100, Hears(), "running", "nothing"),
+        ],
+    ),
+    "a deaf bot that is never restarted is only shown": (
+        NEVER,
+        [
+            (0, START, "starting", "spawn"),
+            (1, Due(), "running", "nothing"),
+            (90, DEAF, "unhealthy", "nothing"),
+            (90, Due(), "unhealthy", "nothing"),
+        ],
+    ),
+    "a deaf bot whose budget is spent is not ended": (
+        Policy(start_budget=1),
+        [
+            (0, START, "starting", "spawn"),
+            (1, Due(), "running", "nothing"),
+            (90, DEAF, "unhealthy", "nothing"),
+            (90, Due(), "unhealthy", "nothing"),
+            (149, Due(), "unhealthy", "nothing"),
+            (200, Hears(), "running", "nothing"),
+            (88_000, DEAF, "unhealthy", "nothing"),
+            (88_000, Due(), "stopping", "terminate"),
+        ],
+    ),
+    "a bot that has to say that it is ready is waited for": (
+        SAYS_READY,
+        [(0, START, "starting", "spawn"), (29.9, Due(), "starting", "nothing"), (29.95, Ready(), "running", "nothing")],
+    ),
+    "a bot that is not ready in time is ended and counts as crashed": (
+        SAYS_READY,
+        [
+            (0, START, "starting", "spawn"),
+            (30, Due(), "stopping", "terminate"),
+            (31, Ended(lived_s=31, signal="SIGTERM"), "starting", "spawn"),
+            (61, Due(), "stopping", "terminate"),
+            (62, Ended(lived_s=31, signal="SIGTERM"), "backoff", "nothing"),
+        ],
+    ),
+    "a scheduled restart is no crash": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (2, CRASH, "starting", "spawn"),
+            (3, Due(), "running", "nothing"),
+            (9, Scheduled(), "stopping", "terminate"),
+            (10, TERMED, "starting", "spawn"),
+            (12, CRASH, "starting", "spawn"),
+        ],
+    ),
+    "a scheduled restart leaves a stopped bot stopped": (ALWAYS, [(9, Scheduled(), "stopped", "nothing")]),
+    "a scheduled restart that would spend the budget does not happen": (
+        Policy(start_budget=1),
+        [(0, START, "starting", "spawn"), (1, Due(), "running", "nothing"), (9, Scheduled(), "running", "nothing")],
+    ),
+    "a bot above its memory ceiling is restarted, and that counts as a crash": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (1, Due(), "running", "nothing"),
+            (5, TooBig(reason="used 900 MB"), "stopping", "terminate"),
+            (6, Ended(lived_s=6, exit_code=0), "starting", "spawn"),
+            (8, TooBig(reason="used 900 MB"), "stopping", "terminate"),
+            (9, Ended(lived_s=3, exit_code=0), "backoff", "nothing"),
+        ],
+    ),
+    "three crashes in a row and no more": (
+        Policy(max_crashes=3),
+        [
+            (0, START, "starting", "spawn"),
+            (2, CRASH, "starting", "spawn"),
+            (4, CRASH, "backoff", "nothing"),
+            (5, Due(), "starting", "spawn"),
+            (7, CRASH, "failed", "nothing"),
+            (99, Due(), "failed", "nothing"),
+            (100, START, "starting", "spawn"),
+            (102, CRASH, "starting", "spawn"),
+        ],
+    ),
+    "a spent budget leaves it failed, and an operator starts it all the same": (
+        Policy(start_budget=2),
+        [
+            (0, START, "starting", "spawn"),
+            (2, CRASH, "starting", "spawn"),
+            (4, CRASH, "failed", "nothing"),
+            (50, START, "starting", "spawn"),
+            (52, CRASH, "failed", "nothing"),
+        ],
+    ),
+    "a budget is whole again after a day": (
+        Policy(start_budget=2),
+        [
+            (0, START, "starting", "spawn"),
+            (2, CRASH, "starting", "spawn"),
+            (87_400, Ended(lived_s=87_398, exit_code=1), "starting", "spawn"),
+        ],
+    ),
+    "a changed definition restarts what runs and tries again what failed": (
+        ALWAYS,
+        [
+            (0, Redefined(), "stopped", "nothing"),
+            (1, Configured(), "starting", "spawn"),
+            (1, CannotStart(reason="there is no command 'x'"), "failed", "nothing"),
+            (9, Redefined(), "starting", "spawn"),
+            (10, Due(), "running", "nothing"),
+            (19, Redefined(), "stopping", "terminate"),
+            (20, TERMED, "starting", "spawn"),
+            (30, Removed(), "stopping", "terminate"),
+            (31, TERMED, "stopped", "nothing"),
+        ],
+    ),
+    "a bot that is not wanted is not started by its new definition": (
+        ALWAYS,
+        [
+            (0, START, "starting", "spawn"),
+            (0, CannotStart(reason="no"), "failed", "nothing"),
+            (1, STOP, "stopped", "nothing"),
+            (2, Redefined(), "stopped", "nothing"),
+        ],
+    ),
 }
 
 
@@ -325,6 +498,118 @@ def test_a_life(name: str) -> None:
     policy, rows = LIVES[name]
 
     live(rows, policy)
+
+
+def test_a_bot_that_dies_every_seventy_seconds_is_in_a_crash_loop_and_is_tried_more_slowly() -> None:
+    life, now, delays = live([(0, START, "starting", "spawn")]), 0.0, list[float]()
+
+    for _ in range(30):
+        now += 70
+        life, order = step(life, Ended(lived_s=70, exit_code=1), now, ALWAYS)
+        delays.append(0.0 if life.due_at is None or order is Order.SPAWN else life.due_at - now)
+        if order is not Order.SPAWN:
+            now = life.due_at or now
+            life, order = step(life, Due(), now, ALWAYS)
+            assert order is Order.SPAWN
+
+    assert delays[:4] == [0.0] * 4
+    assert all(delay >= 8 for delay in delays[4:])
+    assert life.history.crash_loop(now)
+
+
+def test_a_crash_loop_after_days_of_health_is_noticed_and_one_that_is_over_is_over() -> None:
+    life = live([(0, START, "starting", "spawn"), (1, Due(), "running", "nothing")])
+    now = 900_000.0
+    life, _ = step(life, Ended(lived_s=now, exit_code=1), now, ALWAYS)
+    for _ in range(4):
+        now += 80
+        life, _ = step(replace(life, state=State.RUNNING), Ended(lived_s=2, exit_code=1), now, ALWAYS)
+
+    ends_at = life.history.loop_ends_at(now)
+
+    assert life.history.crash_loop(now)
+    assert ends_at == 900_600.0
+    assert not life.history.crash_loop(ends_at)
+
+
+def test_what_ended_a_run_is_recorded_with_its_cause_and_whose_order_it_was() -> None:
+    running = live([(0, START, "starting", "spawn"), (1, Due(), "running", "nothing")])
+    cases: list[tuple[list[Happening], Cause, str, bool]] = [
+        ([], Cause.SIGNAL, "", False),
+        ([STOP], Cause.OPERATOR, "ann", False),
+        ([RESTART, Due()], Cause.OPERATOR, "ann", True),
+        ([KILL], Cause.OPERATOR, "ann", False),
+        ([DEAF, Due()], Cause.UNHEALTHY, "", False),
+        ([DEAF, Due(), Due()], Cause.UNHEALTHY, "", True),
+        ([TooBig(reason="big")], Cause.MEMORY, "", False),
+        ([Scheduled()], Cause.SCHEDULE, "", False),
+        ([Redefined()], Cause.CONFIGURATION, "", False),
+        ([Removed()], Cause.CONFIGURATION, "", False),
+        ([Leaving()], Cause.RUNNER, "", False),
+        ([Scheduled(), STOP], Cause.OPERATOR, "ann", False),
+    ]
+    for happenings, cause, operator, timed_out in cases:
+        life, now = running, 100.0
+        for happening in happenings:
+            life, _ = step(life, happening, now, ALWAYS)
+            now += 11
+
+        ending = lifecycle.ending_of(life, KILLED)
+
+        assert ending == Ending(cause=cause, operator=operator, timed_out=timed_out), happenings
+
+
+@pytest.mark.parametrize(
+    ("ended", "cause", "words"),
+    [
+        (CRASH, Cause.EXIT, "exited with code 3"),
+        (KILLED, Cause.SIGNAL, "ended by SIGKILL"),
+        (replace(KILLED, oom=True), Cause.OOM, "killed by the kernel, which was out of memory"),
+        (Ended(lived_s=1), Cause.UNSEEN, "ended, and nobody saw how"),
+        (Ended(lived_s=1, host_lost=True), Cause.HOST, "ended when its host went down"),
+        (Ended(lived_s=0, trouble="no room"), Cause.CANNOT_START, "did not start: no room"),
+    ],
+)
+def test_an_end_that_nobody_ordered_has_a_cause_and_words(ended: Ended, cause: Cause, words: str) -> None:
+    assert (ended.cause, ended.in_words()) == (cause, words)
+
+
+def test_a_host_that_went_down_is_no_crash_of_its_bots_and_what_was_wanted_is_restored() -> None:
+    life = left("running", "running", crashes=4)
+
+    after, order = step(life, Vacant(ended=Ended(lived_s=9, host_lost=True)), 100, NEVER)
+
+    assert order is Order.SPAWN
+    assert after.history.crashes_total == 0
+
+
+def test_a_bot_that_was_given_up_says_why_and_stays_failed_under_a_new_runner() -> None:
+    policy = Policy(start_budget=1)
+    life = live([(0, START, "starting", "spawn"), (2, CRASH, "failed", "nothing")], policy)
+
+    after, order = step(life, Vacant(), 10, policy)
+
+    assert life.reason == "its start budget is spent: 1 starts in 24 h; last end: exited with code 3 after 2.0 s"
+    assert (after.state, order) == (State.FAILED, Order.NOTHING)
+
+
+def test_a_runner_that_is_restarted_does_not_hasten_a_crash_loop() -> None:
+    history = History(crashes=6, recent_crashes=(80, 85, 88, 90, 95, 99))
+    life = Life(state=State.BACKOFF, wanted=Wanted.RUNNING, history=history)
+
+    after = live([(100, Vacant(), "backoff", "nothing")], life=life)
+
+    assert after.due_at == 116
+
+
+def test_starts_of_a_day_are_counted_and_older_ones_are_not() -> None:
+    history = History()
+    for number in range(200):
+        history = history.started(number * 600.0)
+
+    assert history.starts_24h(200 * 600.0) in (144, 145, 146)
+    assert len(history.starts) < 100
+    assert history.starts_24h(900_000) == 0
 
 
 def test_an_order_that_makes_no_sense_is_refused_in_words() -> None:
@@ -367,16 +652,17 @@ def test_restarts_count_crashes_and_begin_anew_with_an_operators_start_or_restar
     )
     restarted = live([(7, RESTART, "stopping", "terminate"), (8, TERMED, "starting", "spawn")], life=crashed)
 
-    assert (crashed.restarts, crashed.crashes) == (2, 2)
-    assert (restarted.restarts, restarted.crashes) == (0, 0)
+    assert (crashed.history.restarts, crashed.history.crashes) == (2, 2)
+    assert (restarted.history.restarts, restarted.history.crashes) == (0, 0)
+    assert (restarted.history.crashes_total, restarted.history.operator_restarts) == (2, 1)
 
 
 def test_restarts_go_on_counting_after_days_of_health() -> None:
-    life = Life(state=State.RUNNING, wanted=Wanted.RUNNING, restarts=7, crashes=3)
+    life = Life(state=State.RUNNING, wanted=Wanted.RUNNING, history=History(restarts=7, crashes=3))
 
-    life, _ = step(life, Ended(lived_s=lifecycle.HEALTHY_AFTER_S, exit_code=1), 9, ALWAYS)
+    life, _ = step(life, Ended(lived_s=HEALTHY_AFTER_S, exit_code=1), 9, ALWAYS)
 
-    assert (life.restarts, life.crashes) == (8, 1)
+    assert (life.history.restarts, life.history.crashes) == (8, 1)
 
 
 @pytest.mark.parametrize(
@@ -419,7 +705,7 @@ def test_a_run_that_was_asked_to_end_ended_for_that_reason_and_others_for_their_
 
 def left(state: str, wanted: str, *, crashes: int = 0) -> Life:
     """What the journal keeps of a life."""
-    return Life(state=State(state), wanted=Wanted(wanted), crashes=crashes)
+    return Life(state=State(state), wanted=Wanted(wanted), history=History(crashes=crashes))
 
 
 ADOPTIONS: list[tuple[str, Life, Happening, Policy, str, str]] = [
@@ -482,11 +768,23 @@ def test_delays_double_up_to_a_minute_give_or_take_a_fifth(crashes: int, expecte
 
 def test_no_sequence_of_happenings_loses_a_process_or_starts_a_second() -> None:
     """Every sequence of five: a process is spawned only when none lives, and ended only when one does."""
-    happenings = [START, STOP, RESTART, KILL, Leaving(), Due(), Ready(), CRASH, CannotStart(reason="no")]
-    _explore(Life(), alive=False, now=0.0, depth=5, happenings=happenings)
+    happenings: list[Happening] = [
+        START,
+        STOP,
+        RESTART,
+        KILL,
+        Leaving(),
+        Due(),
+        Ready(),
+        CRASH,
+        CannotStart(reason="no"),
+    ]
+    ours = [Deaf(reason="deaf"), Hears(), TooBig(reason="big"), Scheduled(), Redefined(), Removed(), Configured()]
+    _explore(Life(), ALWAYS, alive=False, now=0.0, depth=5, happenings=happenings)
+    _explore(Life(), FRUGAL, alive=False, now=0.0, depth=4, happenings=happenings + ours)
 
 
-def _explore(life: Life, *, alive: bool, now: float, depth: int, happenings: list[Happening]) -> None:
+def _explore(life: Life, policy: Policy, *, alive: bool, now: float, depth: int, happenings: list[Happening]) -> None:
     assert alive == (life.state in lifecycle.ALIVE), life
     if depth == 0:
         return
@@ -494,10 +792,12 @@ def _explore(life: Life, *, alive: bool, now: float, depth: int, happenings: lis
         if isinstance(happening, Ended | CannotStart) and not alive:
             continue
         try:
-            after, order = step(life, happening, now, ALWAYS)
+            after, order = step(life, happening, now, policy)
         except ActionRefused:
             continue
         lives = alive and not isinstance(happening, Ended | CannotStart)
         assert order is not Order.SPAWN or not lives
         assert order not in (Order.TERMINATE, Order.KILL) or lives
-        _explore(after, alive=lives or order is Order.SPAWN, now=now + 11, depth=depth - 1, happenings=happenings)
+        _explore(
+            after, policy, alive=lives or order is Order.SPAWN, now=now + 11, depth=depth - 1, happenings=happenings
+        )

@@ -4,10 +4,13 @@ import errno
 import json
 import os
 import pwd
+import shutil
+import signal
 import stat
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,11 +18,12 @@ from typing import Any
 import pytest
 
 from botdeck.lifecycle import CannotStart, Ended, Life
-from botdeck.models import Run, State, Wanted
+from botdeck.models import PostMortem, Run, State, Wanted
 from botdeck.runner import endings, launch, process
 from botdeck.runner.deck_address import NoDeck, find_deck
 from botdeck.runner.environment import CannotRun, bot_environment, system_user
 from botdeck.runner.journal import Entry, Journal
+from botdeck.runner.main import instance_of
 from botdeck.runner.run_dir import RunDirectory, new_run_id, run_started_at
 from botdeck.runner.spawner import Request
 from botdeck.runner.whole_file import WholeFile
@@ -97,7 +101,7 @@ def test_a_run_whose_record_cannot_be_written_is_over_all_the_same(tmp_path: Pat
     in_the_way = made.path / "run.json.tmp"
     in_the_way.mkdir()
 
-    made.ended(at=NOW, exit_code=0, signal=None, reason="exited with code 0")
+    made.ended(replace(made.run, ended_at=NOW, exit_code=0, reason="exited with code 0"))
     behind = RunDirectory.open(made.path, "b")
     in_the_way.rmdir()
     made.write_again()
@@ -149,7 +153,7 @@ def test_a_run_directory_is_found_again_as_it_was_left(tmp_path: Path) -> None:
     made = RunDirectory.create(tmp_path, run, None)
     made.begun(pid=7, started_at=NOW)
     made.out.base = 5
-    made.ended(at=NOW, exit_code=3, signal=None, reason="exited with code 3")
+    made.ended(replace(made.run, ended_at=NOW, exit_code=3, reason="exited with code 3"))
 
     found = RunDirectory.open(tmp_path / run.id, "b")
 
@@ -198,7 +202,7 @@ def test_an_end_has_the_time_of_the_note_and_not_of_the_reader(tmp_path: Path) -
     ended = NOW + timedelta(hours=1)
     os.utime(made.path / "exit", (ended.timestamp(), ended.timestamp()))
 
-    endings.finish(made, Life(), None)
+    endings.finish(made, Life(), None, PostMortem())
 
     assert (made.run.ended_at, made.run.signal, made.run.exit_code) == (ended, "SIGKILL", None)
     assert made.run.reason == "ended by SIGKILL"
@@ -215,7 +219,7 @@ def test_a_program_that_could_not_be_started_may_be_tried_again_when_the_reason_
     trouble = {"step": "exec", "errno": number, "words": "the words"}
     (made.path / "exit").write_text(json.dumps({"code": 127, "at": 1.0, "trouble": trouble}) + "\n")
 
-    happening = endings.finish(made, Life(), bot())
+    happening = endings.finish(made, Life(), bot(), PostMortem())
 
     assert isinstance(happening, Ended if passing else CannotStart)
     assert made.run.reason.startswith("did not start: ")
@@ -328,6 +332,77 @@ def test_a_deck_that_cannot_be_dialled_yet_is_told_in_words(tmp_path: Path) -> N
     assert "it should be one line" in words()
 
 
+def join_deck(folder: Path, url: str = "https://deck.example.org/bots/") -> None:
+    (folder / "joined.json").write_text(json.dumps({"url": url, "runner": "web-2", "token": "its-own"}))
+
+
+def test_a_runner_that_joined_dials_that_deck_with_its_own_token_and_name(tmp_path: Path) -> None:
+    join_deck(tmp_path)
+    (tmp_path / "runner-token").write_text("word\n")
+    (tmp_path / "deck.json").write_text('{"url": "http://127.0.0.1:1/", "pid": 1}')
+
+    found = find_deck(tmp_path, url=None, base_path=lambda: "/own/")
+    renamed = find_deck(tmp_path, url=None, base_path=lambda: "/", name="other")
+    named = find_deck(tmp_path, url="http://127.0.0.1:2/", base_path=lambda: "/")
+
+    assert (found.link, found.token) == ("wss://deck.example.org/bots/api/runner/link", "its-own")
+    assert (found.runner, found.joined, found.warning) == ("web-2", True, None)
+    assert renamed.runner == "other"
+    assert (named.link, named.token, named.runner, named.joined) == (
+        "ws://127.0.0.1:2/api/runner/link",
+        "word",
+        None,
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("http://deck.example.org/", True),
+        ("ws://192.0.2.1:8765/", True),
+        ("https://deck.example.org/", False),
+        ("http://127.0.0.1:8765/", False),
+        ("http://[::1]:8765/", False),
+    ],
+)
+def test_a_way_that_others_can_read_is_warned_of(tmp_path: Path, url: str, warned: bool) -> None:
+    join_deck(tmp_path, url)
+
+    assert bool(find_deck(tmp_path, url=None, base_path=lambda: "/").warning) is warned
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"url": "https://h/", "runner": "", "token": "t"}',
+        '{"url": "https://h/", "runner": "r", "token": "a\\nb"}',
+    ],
+)
+def test_a_damaged_note_of_joining_is_said_and_no_other_deck_is_dialled(tmp_path: Path, kept: str) -> None:
+    (tmp_path / "joined.json").write_text(kept)
+    (tmp_path / "runner-token").write_text("word\n")
+    (tmp_path / "deck.json").write_text('{"url": "http://127.0.0.1:1/", "pid": 1}')
+
+    with pytest.raises(NoDeck, match=r"joined\.json is damaged; join the deck once more, with a new token"):
+        find_deck(tmp_path, url=None, base_path=lambda: "/")
+
+
+def test_a_copied_folder_is_another_runner_and_a_renamed_one_the_same(tmp_path: Path) -> None:
+    folder, copy, renamed = tmp_path / "one", tmp_path / "two", tmp_path / "three"
+    folder.mkdir()
+    one = instance_of(folder)
+    shutil.copytree(folder, copy)
+    folder.rename(renamed)
+
+    assert instance_of(copy) != one
+    assert instance_of(renamed) == one
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -373,14 +448,14 @@ def test_a_process_is_its_pid_and_its_start(tmp_path: Path) -> None:
     wrong = process.open_process(child.pid, tick - 1)
     assert right is not None
     ended_before = process.has_ended(right)
-    process.terminate(right)
+    process.terminate(right, signal.SIGTERM)
     child.wait()
 
     assert wrong is None
     assert not ended_before
     assert process.has_ended(right)
     assert process.open_process(child.pid, tick) is None
-    process.terminate(right)  # nobody there: no error
+    process.terminate(right, signal.SIGTERM)  # nobody there: no error
     os.close(right)
 
 

@@ -253,6 +253,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/bots/{name}/runs/{run}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One life of its process
+         * @description With what it left for those who ask why it ended, once it is over.
+         */
+        get: operations["bot_run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/bots/{name}/stats": {
         parameters: {
             query?: never;
@@ -284,6 +304,86 @@ export interface paths {
         get: operations["dashboard_stats"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runner/join": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Join with an invitation
+         * @description What `botdeck runner join` asks: the runner's own token for its one-time token. Works once.
+         */
+        post: operations["join"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runners": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All runners
+         * @description By name, each with its host's load as last told.
+         */
+        get: operations["list_runners"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runners/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take a runner's access away
+         * @description Its link ends at once and its bots are unknown; on their host they go on. 409 for the deck's own runner.
+         */
+        delete: operations["remove_runner"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runners/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Invite a runner
+         * @description A token that lets one runner of another host in, once. 409 when the name is taken.
+         */
+        post: operations["invite_runner"];
         delete?: never;
         options?: never;
         head?: never;
@@ -676,6 +776,62 @@ export interface components {
             memory_total_bytes: number;
         };
         /**
+         * Invitation
+         * @description Lets one runner of another host in, once.
+         */
+        Invitation: {
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Name
+             * @description What the runner has to be called; null when that is its own choice.
+             */
+            name: string | null;
+            /**
+             * Token
+             * @description For `botdeck runner join`. Shown this once: the deck keeps only its hash.
+             */
+            token: string;
+        };
+        /** InvitationForm */
+        InvitationForm: {
+            /**
+             * For S
+             * @default 3600
+             */
+            for_s?: number;
+            /** Name */
+            name?: string | null;
+        };
+        /**
+         * Joined
+         * @description What a runner gets for its invitation.
+         */
+        Joined: {
+            /**
+             * Runner
+             * @description What it is called from now on.
+             */
+            runner: string;
+            /**
+             * Token
+             * @description Its own, for the link. Told this once: the deck keeps only its hash.
+             */
+            token: string;
+        };
+        /** JoinForm */
+        JoinForm: {
+            /** Host */
+            host: string;
+            /** Name */
+            name?: string | null;
+            /** Token */
+            token: string;
+        };
+        /**
          * LastCommand
          * @description A chat user's command that was given shortly before the end of a run.
          */
@@ -956,10 +1112,7 @@ export interface components {
              * @default false
              */
             joined: boolean;
-            /**
-             * @description As last told; null before the first time.
-             * @default null
-             */
+            /** @description As last told; null before the first time. */
             load: components["schemas"]["HostLoad"] | null;
             /** Name */
             name: string;
@@ -1141,6 +1294,10 @@ export type DashboardStatsMessage = components['schemas']['DashboardStatsMessage
 export type Health = components['schemas']['Health'];
 export type HeartbeatMessage = components['schemas']['HeartbeatMessage'];
 export type HostLoad = components['schemas']['HostLoad'];
+export type Invitation = components['schemas']['Invitation'];
+export type InvitationForm = components['schemas']['InvitationForm'];
+export type Joined = components['schemas']['Joined'];
+export type JoinForm = components['schemas']['JoinForm'];
 export type LastCommand = components['schemas']['LastCommand'];
 export type LogBatch = components['schemas']['LogBatch'];
 export type LogLine = components['schemas']['LogLine'];
@@ -1329,7 +1486,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such bot. */
+            /** @description There is no such bot, run or runner. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1338,7 +1495,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The order makes no sense in the bot's present state. */
+            /** @description What was asked makes no sense as things are. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1394,7 +1551,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such bot. */
+            /** @description There is no such bot, run or runner. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1403,7 +1560,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The order makes no sense in the bot's present state. */
+            /** @description What was asked makes no sense as things are. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1459,7 +1616,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such bot. */
+            /** @description There is no such bot, run or runner. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1468,7 +1625,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The order makes no sense in the bot's present state. */
+            /** @description What was asked makes no sense as things are. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1515,7 +1672,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such bot. */
+            /** @description There is no such bot, run or runner. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1562,7 +1719,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such bot. */
+            /** @description There is no such bot, run or runner. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1571,7 +1728,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The order makes no sense in the bot's present state. */
+            /** @description What was asked makes no sense as things are. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1650,7 +1807,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such bot. */
+            /** @description There is no such bot, run or runner. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1701,7 +1858,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such bot. */
+            /** @description There is no such bot, run or runner. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1710,7 +1867,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The order makes no sense in the bot's present state. */
+            /** @description What was asked makes no sense as things are. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1775,7 +1932,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such bot. */
+            /** @description There is no such bot, run or runner. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1836,7 +1993,59 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such bot. */
+            /** @description There is no such bot, run or runner. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The bot's runner is away, or the database cannot be used. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bot_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The bot's name in botdeck.toml. */
+                name: string;
+                /** @description Id of the run. */
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description Nobody is signed in, or name or password are wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such bot, run or runner. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1886,7 +2095,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such bot. */
+            /** @description There is no such bot, run or runner. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1936,8 +2145,241 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such bot. */
+            /** @description There is no such bot, run or runner. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The bot's runner is away, or the database cannot be used. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    join: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JoinForm"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Joined"];
+                };
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not suffice, or the request came from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was asked makes no sense as things are. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The bot's runner is away, or the database cannot be used. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_runners: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunnerStatus"][];
+                };
+            };
+            /** @description Nobody is signed in, or name or password are wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_runner: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The runner's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in, or name or password are wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not suffice, or the request came from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such bot, run or runner. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was asked makes no sense as things are. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The bot's runner is away, or the database cannot be used. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invite_runner: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationForm"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or name or password are wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not suffice, or the request came from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was asked makes no sense as things are. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,5 +1,6 @@
 """The CLI's way to the deck: its REST interface and live channel, with the token that the deck left for this host."""
 
+import contextlib
 import getpass
 import http.client
 import json
@@ -13,9 +14,9 @@ from urllib.parse import quote, urljoin
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
 
-from botdeck.data_dir import running_deck
+from botdeck.data_dir import joined_deck, running_deck
 from botdeck.errors import BotdeckError
-from botdeck.models import Action, ActionResult, BotList, BotStatus, DashboardStats, LogLine, LogPage
+from botdeck.models import Action, ActionResult, BotList, BotStatus, DashboardStats, Invitation, LogLine, LogPage, Run
 from botdeck.protocol.codec import from_json
 
 TIMEOUT_S = 20.0
@@ -35,7 +36,7 @@ class DeckClient:
     def __init__(self, data_dir: Path) -> None:
         deck = running_deck(data_dir)
         if deck is None:
-            raise DeckAway(f"No deck runs with {data_dir}. Start one with: botdeck up")
+            raise DeckAway(_no_deck(data_dir))
         self.url = deck.url
         try:
             self._token = (data_dir / "cli-token").read_text().strip()
@@ -62,6 +63,19 @@ class DeckClient:
         query = f"?limit={limit}" + (f"&after={after}" if after is not None else "")
         return from_json(LogPage, self._call("GET", f"api/bots/{quote(bot, safe='')}/logs{query}"))
 
+    def runs(self, bot: str, *, limit: int) -> list[Run]:
+        return [from_json(Run, run) for run in self._call("GET", f"api/bots/{quote(bot, safe='')}/runs?limit={limit}")]
+
+    def run(self, bot: str, run: str) -> Run:
+        return from_json(Run, self._call("GET", f"api/bots/{quote(bot, safe='')}/runs/{quote(run, safe='')}"))
+
+    def invite_runner(self, name: str | None, for_s: float) -> Invitation:
+        form = {"name": name, "for_s": for_s}
+        return from_json(Invitation, self._call("POST", "api/runners/invitations", form))
+
+    def remove_runner(self, name: str) -> None:
+        self._call("DELETE", f"api/runners/{quote(name, safe='')}")
+
     def follow(self, bot: str) -> Iterator[list[LogLine]]:
         """New lines as they come: first an empty list once the deck listens, so that the caller can fetch what came
         before. Ends when the deck goes away."""
@@ -84,21 +98,30 @@ class DeckClient:
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token}", "X-Botdeck-User": _user_name()}
 
-    def _call(self, method: str, path: str) -> Any:
+    def _call(self, method: str, path: str, form: dict[str, Any] | None = None) -> Any:
         request = urllib.request.Request(urljoin(self.url, path), method=method, headers=self._headers())  # noqa: S310
         request.add_header("Content-Type", "application/json")
         if method == "POST":
-            request.data = b"{}"
+            request.data = json.dumps(form or {}).encode()
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310  (the deck's own address)
-                return json.load(answer)
+                return None if answer.status == 204 else json.load(answer)
         except urllib.error.HTTPError as error:
-            raise DeckRefused(_sentence(error)) from None
+            raise DeckRefused(sentence_of(error)) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise DeckAway(f"The deck at {self.url} does not answer ({error}). Is it up? Try: botdeck up") from None
 
 
-def _sentence(error: urllib.error.HTTPError) -> str:
+def _no_deck(data_dir: Path) -> str:
+    with contextlib.suppress(ValueError):
+        if joined := joined_deck(data_dir):
+            return (
+                f"The bots here are on the deck at {joined.url}, which this host joined as {joined.runner}. Ask there."
+            )
+    return f"No deck runs with {data_dir}. Start one with: botdeck up"
+
+
+def sentence_of(error: urllib.error.HTTPError) -> str:
     try:
         return str(json.load(error)["detail"])
     except (ValueError, KeyError, TypeError, OSError):

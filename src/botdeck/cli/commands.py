@@ -9,22 +9,38 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from botdeck import __version__
+from botdeck.cli import run_records, runner_verbs
 from botdeck.cli.client import DeckAway, DeckClient, DeckRefused
 from botdeck.cli.durations import hours_minutes
+from botdeck.cli.ground import (
+    Config,
+    Json,
+    become,
+    client_of,
+    data_dir,
+    err,
+    fail,
+    out,
+    printable,
+    settings_of,
+)
+from botdeck.cli.importing import import_files
+from botdeck.cli.reloading import reload
+from botdeck.cli.service import service
 from botdeck.cli.stack import Stack, StackFailed, StackTrouble, address_when_up, take_lock, up_pid
-from botdeck.errors import BotdeckError, ConfigError
+from botdeck.data_dir import joined_deck, joined_file
+from botdeck.errors import BotdeckError
 from botdeck.lifecycle import ALIVE
 from botdeck.models import Action, BotStatus, LogLine, State, Wanted
 from botdeck.protocol.codec import to_json
-from botdeck.settings import EVERY_BOT, Settings, data_dir_of, find_config, load_settings
+from botdeck.settings import EVERY_BOT, Settings
 
 app = typer.Typer(
     help="Runs chat bots and tells the truth about them, live.",
@@ -32,14 +48,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-out = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
-err = Console(stderr=True, highlight=False)
-
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="botdeck.toml to use; default: the nearest one, upwards from here."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
+app.add_typer(runner_verbs.app, name="runner")
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Bots, or 'all'.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Return when the order is taken, not when it is done.")]
 
@@ -63,7 +72,8 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it is up.")] = False,
 ) -> None:
     """Start a deck and a runner on this machine; Ctrl-C ends both and stops the bots."""
-    settings = _settings(config)
+    settings = settings_of(config)
+    _refuse_beside_another_deck(settings)
     if detach:
         _up_detached(settings)
         return
@@ -73,7 +83,7 @@ def up(
     except StackFailed as failure:
         raise typer.Exit(failure.code) from None
     except BotdeckError as error:
-        _fail(error)
+        fail(error)
 
 
 @app.command()
@@ -82,14 +92,14 @@ def down(
     keep_bots: Annotated[bool, typer.Option("--keep-bots", help="Leave the bots running for the next `up`.")] = False,
 ) -> None:
     """End what `up` started: stop the bots, then the runner and the deck."""
-    data_dir = _data_dir(config)
-    pid = up_pid(data_dir)
+    place = data_dir(config)
+    pid = up_pid(place)
     if pid is None:
         out.print("Botdeck is not up here.")
         return
     os.kill(pid, signal.SIGUSR1 if keep_bots else signal.SIGINT)
     # It ends: the runner kills what does not end within its stop_timeout_s, which may be long.
-    while up_pid(data_dir) == pid:
+    while up_pid(place) == pid:
         time.sleep(0.05)
     out.print("Botdeck is down; the bots go on." if keep_bots else "Botdeck is down.")
 
@@ -97,12 +107,12 @@ def down(
 @app.command()
 def ps(config: Config = None, as_json: Json = False) -> None:
     """Show every bot: state, uptime, restarts, figures of today."""
-    client = _client(config)
+    client = client_of(config)
     try:
         bots = client.bots().bots
         stats = {bot.bot: client.stats(bot.bot) for bot in bots}
     except BotdeckError as error:
-        _fail(error)
+        fail(error)
     if as_json:
         rows = [to_json(bot) | {"stats": to_json(stats[bot.bot])} for bot in bots]
         print(json.dumps(rows, indent=2))
@@ -159,11 +169,11 @@ def logs(
     as_json: Json = False,
 ) -> None:
     """Show what a bot wrote."""
-    client = _client(config)
+    client = client_of(config)
     try:
         bot = name or client.bots().default_bot
         if bot is None:
-            _fail(BotdeckError("There is no bot yet."))
+            fail(BotdeckError("There is no bot yet."))
         last = _print_lines(client.logs(bot, limit=lines).lines, as_json)
         while follow:
             last = _follow(client, bot, last, as_json)
@@ -171,19 +181,17 @@ def logs(
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
     except BotdeckError as error:
-        _fail(error)
+        fail(error)
+
+
+app.command()(run_records.runs)
+app.command()(run_records.why)
 
 
 @app.command()
 def deck(config: Config = None) -> None:
     """Run a deck alone, in the foreground."""
-    _become("botdeck.deck", config)
-
-
-@app.command()
-def runner(config: Config = None) -> None:
-    """Run a runner alone, in the foreground. SIGTERM leaves its bots running, SIGINT stops them."""
-    _become("botdeck.runner", config)
+    become("botdeck.deck", config)
 
 
 @app.command()
@@ -192,48 +200,24 @@ def version() -> None:
     out.print(__version__)
 
 
-def _settings(config: Path | None) -> Settings:
+app.command("import")(import_files)
+app.command()(reload)
+app.add_typer(service, name="service")
+
+
+def _refuse_beside_another_deck(settings: Settings) -> None:
+    """A runner that joined a deck elsewhere would report nothing to one that is started here."""
     try:
-        return load_settings(config or find_config(Path.cwd()))
-    except ConfigError as error:
-        _fail(error, code=2)
-
-
-def _data_dir(config: Path | None) -> Path:
-    """Of a configuration that may be broken: that is said, and keeps nobody from seeing and stopping bots."""
-    try:
-        path = config or find_config(Path.cwd())
-    except ConfigError as error:
-        _fail(error, code=2)
-    try:
-        return load_settings(path).data_dir
-    except ConfigError as error:
-        if not path.is_file():
-            _fail(error, code=2)
-        _complain(error)
-        return data_dir_of(path)
-
-
-def _client(config: Path | None) -> DeckClient:
-    data_dir = _data_dir(config)
-    try:
-        return DeckClient(data_dir)
-    except DeckAway as error:
-        _fail(error)
-
-
-def _fail(error: BotdeckError, *, code: int = 1) -> NoReturn:
-    _complain(error)
-    raise typer.Exit(code)
-
-
-def _complain(error: BotdeckError) -> None:
-    err.print(Text(f"botdeck: {error}"), soft_wrap=True)
-
-
-def _become(module: str, config: Path | None) -> None:
-    settings = _settings(config)
-    os.execv(sys.executable, [sys.executable, "-m", module, "--config", str(settings.path)])  # noqa: S606
+        joined = joined_deck(settings.data_dir)
+    except ValueError:
+        joined = None  # the runner says what is wrong with it
+    if joined is not None:
+        fail(
+            BotdeckError(
+                f"The runner here joined the deck at {joined.url}. Say `botdeck runner` to run it; to have a deck of "
+                f"its own here again, remove {joined_file(settings.data_dir)}."
+            )
+        )
 
 
 def _say_up(settings: Settings, url: str) -> None:
@@ -255,9 +239,9 @@ def _up_detached(settings: Settings) -> None:
         fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
         os.fchmod(fd, 0o600)
     except BotdeckError as error:
-        _fail(error)
+        fail(error)
     except OSError as error:
-        _fail(StackTrouble(f"The log {log} cannot be written: {error.strerror}."))
+        fail(StackTrouble(f"The log {log} cannot be written: {error.strerror}."))
     with open(fd, "ab") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "botdeck.cli", "up", "--config", str(settings.path)],
@@ -276,11 +260,11 @@ def _up_detached(settings: Settings) -> None:
 
 
 def _act(action: Action, names: list[str], config: Path | None, as_json: bool, no_wait: bool) -> None:
-    client = _client(config)
+    client = client_of(config)
     try:
         chosen = [bot.bot for bot in client.bots().bots] if names == [EVERY_BOT] else names
     except BotdeckError as error:
-        _fail(error)
+        fail(error)
     # All orders first: two hundred bots stop at the same time, not one after the other.
     answers = [_answer(partial(_order, client, name, action)) for name in chosen]
     if not no_wait:
@@ -361,10 +345,5 @@ def _print_lines(lines: list[LogLine], as_json: bool) -> int:
         if as_json:
             print(json.dumps(to_json(line)), flush=True)
         else:
-            print(f"{line.time.astimezone():%H:%M:%S} {_printable(line.text)}", flush=True)
+            print(f"{line.time.astimezone():%H:%M:%S} {printable(line.text)}", flush=True)
     return lines[-1].id if lines else 0
-
-
-def _printable(text: str) -> str:
-    """Control characters made visible: what a chat user wrote must not drive the operator's terminal."""
-    return "".join(char if char.isprintable() or char == "\t" else f"\\x{ord(char):02x}" for char in text)

@@ -15,6 +15,7 @@ from botdeck.deck.envelopes import Envelopes
 from botdeck.deck.fleet import Fleet
 from botdeck.deck.log_feed import LogFeed
 from botdeck.deck.permissions import PRINCIPAL, Principal
+from botdeck.deck.runner_access import RunnerAccess
 from botdeck.deck.runner_link import RunnerLinks
 from botdeck.deck.websocket_manager import ConnectionManager
 from botdeck.errors import UnknownBot
@@ -37,6 +38,7 @@ class Deck:
     dashboard: Dashboard
     logs: LogFeed
     runners: RunnerLinks
+    runner_access: RunnerAccess
     check_database: DatabaseCheck
 
     def default_bot(self) -> str:

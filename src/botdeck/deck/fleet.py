@@ -40,6 +40,8 @@ class Fleet:
         self._known: dict[str, _Known] = {}
         self._present: set[str] = set()
         self._versions: dict[str, int] = {}
+        self.joined: set[str] = set()
+        """Runners that joined with an invitation; kept by RunnerAccess."""
         self._contested: set[tuple[str, str]] = set()
         """Runners and the bots of others that they named, as it was logged."""
 
@@ -88,6 +90,10 @@ class Fleet:
 
     def bots_of(self, runner: str) -> list[str]:
         return [known.bot.name for known in self._ordered() if known.runner == runner]
+
+    def is_here(self, runner: str) -> bool:
+        """Whether it is connected and told its bots."""
+        return runner in self._present
 
     def __contains__(self, name: str) -> bool:
         return name in self._known

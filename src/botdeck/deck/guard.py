@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from botdeck.deck.auth import LONGEST, Sessions, session_key
 from botdeck.deck.errors import answer_for, problem
 from botdeck.deck.permissions import PRINCIPAL, Principal
+from botdeck.deck.runner_access import AccessEnded, RunnerAccess
 from botdeck.deck.sockets import close_reason
 from botdeck.errors import BotdeckError
 from botdeck.models import Operator, Role
@@ -75,6 +76,7 @@ class Guard:
         api: ASGIApp,
         pages: ASGIApp,
         sessions: Sessions,
+        runner_access: RunnerAccess,
         public: frozenset[tuple[str, str]],
         cli_token: str,
         runner_token: str,
@@ -84,6 +86,7 @@ class Guard:
         self._api = api
         self._pages = pages
         self._sessions = sessions
+        self._runner_access = runner_access
         self._public = public
         self._cli_token = cli_token
         self._runner_token = runner_token
@@ -136,25 +139,33 @@ class Guard:
         """Raises Refused when nothing valid was shown. A bearer token is looked at alone, cookies are not then."""
         authorization = headers.get("authorization")
         if authorization is not None:
-            return self._bearer(path, authorization, headers)
+            scheme, _, token = authorization.partition(" ")
+            if scheme.lower() == "bearer" and path == RUNNER_LINK:
+                return await self._runner(token.strip())
+            return self._bearer(scheme, token.strip(), headers)
         if path == RUNNER_LINK:
-            raise Refused(401, "A runner shows the runner-token of the deck's data directory.", close=4401)
-        token = cookie_parser(headers.get("cookie", "")).get(self._cookie.name)
-        key = session_key(token) if token else None
+            raise Refused(401, "A runner shows a token: its own, or the runner-token of this deck.", close=4401)
+        cookie = cookie_parser(headers.get("cookie", "")).get(self._cookie.name)
+        key = session_key(cookie) if cookie else None
         operator = await self._sessions.operator_of(key) if key else None
         if operator is None:
-            sentence = "The session is over. Sign in again." if token else "Nobody is signed in."
+            sentence = "The session is over. Sign in again." if cookie else "Nobody is signed in."
             raise Refused(401, sentence, close=4401)
         return Principal(operator=operator, record_name=operator.name, session=key)
 
-    def _bearer(self, path: str, authorization: str, headers: Headers) -> Principal:
-        scheme, _, token = authorization.partition(" ")
-        given = token.strip().encode()
-        if scheme.lower() == "bearer" and path == RUNNER_LINK:
-            if secrets.compare_digest(given, self._runner_token.encode()):
-                return Principal(operator=None, record_name="runner")
-            raise Refused(401, "That is not the runner-token of this deck's data directory.", close=4401)
-        if scheme.lower() == "bearer" and secrets.compare_digest(given, self._cli_token.encode()):
+    async def _runner(self, token: str) -> Principal:
+        if secrets.compare_digest(token.encode(), self._runner_token.encode()):
+            return Principal(operator=None, record_name="runner")
+        try:
+            name = await self._runner_access.runner_of(token)
+        except AccessEnded as error:
+            raise Refused(403, str(error)) from None
+        if name is None:
+            raise Refused(401, "That is neither this deck's runner-token nor that of a runner that joined.", close=4401)
+        return Principal(operator=None, record_name=f"runner {name}", runner=name)
+
+    def _bearer(self, scheme: str, token: str, headers: Headers) -> Principal:
+        if scheme.lower() == "bearer" and secrets.compare_digest(token.encode(), self._cli_token.encode()):
             name = headers.get("x-botdeck-user", "")[:64]
             record_name = f"cli:{name}" if name.isprintable() and name else "cli"
             operator = Operator(user_id=CLI_USER_ID, name=CLI_USER_ID, role=Role.ADMIN)

@@ -167,7 +167,7 @@ def _events(data: Data, carry: bytes, now: datetime) -> Batch:
             event = _event(line, run, offset, data.time)
             if event.event == names.LOG:
                 lines.append(_log_line(bot, event))
-            else:
+            elif event.event != names.HEARTBEAT:
                 events.append(event)
         offset += len(line.head) + line.dropped + 1
     return _batch(data, carry, now, events=events, lines=lines)

@@ -27,7 +27,9 @@ from botdeck.deck.log_feed import LogFeed
 from botdeck.deck.pages import Pages
 from botdeck.deck.patience import PatientStorage
 from botdeck.deck.permissions import Permission, check_all_declared, enforce, public_routes, requires
+from botdeck.deck.post_mortems import PostMortems
 from botdeck.deck.routes import ROUTERS
+from botdeck.deck.runner_access import RunnerAccess
 from botdeck.deck.runner_link import LinkServices, RunnerLinks
 from botdeck.deck.schema import openapi_document
 from botdeck.deck.websocket_manager import ConnectionManager
@@ -47,6 +49,7 @@ def create_app(settings: Settings, storage: Storage, *, clock: Clock = SYSTEM_CL
         api=api,
         pages=Pages(settings.deck.base_path),
         sessions=deck.sessions,
+        runner_access=deck.runner_access,
         public=public_routes(api),
         cli_token=secret_files.cli_token(settings.data_dir),
         runner_token=secret_files.runner_token(settings.data_dir),
@@ -109,6 +112,7 @@ def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
             dashboard=dashboard,
             logs=logs,
             intake=Intake(patient, clock),
+            post_mortems=PostMortems(storage),
             audit=audit,
             clock=clock,
         )
@@ -126,6 +130,7 @@ def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
         dashboard=dashboard,
         logs=logs,
         runners=runners,
+        runner_access=RunnerAccess(storage, clock, fleet),
         check_database=DatabaseCheck(storage, clock),
     )
 
@@ -134,6 +139,7 @@ def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
 async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     deck: Deck = api.state.deck
     await deck.fleet.load()
+    await deck.runner_access.load()
     await offer_setup(deck)
     chores = [
         asyncio.create_task(_keep_publishing(deck.dashboard)),

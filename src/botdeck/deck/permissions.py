@@ -45,6 +45,8 @@ class Principal:
     """None for a runner."""
     record_name: str
     """For the audit and for orders, such as `ann` or `cli:root`."""
+    runner: str | None = None
+    """What a runner that joined is called; None for the deck's own, which names itself."""
     session: str | None = None
     """Key of the browser's session; None when a token was shown."""
 

@@ -18,6 +18,7 @@ from botdeck.deck.fleet import Fleet
 from botdeck.deck.intake import Intake
 from botdeck.deck.log_feed import LogFeed
 from botdeck.deck.patience import PatientStorage
+from botdeck.deck.post_mortems import PostMortems
 from botdeck.deck.websocket_manager import ConnectionManager
 from botdeck.errors import ActionRefused, ProtocolError, RunnerAway, StorageError
 from botdeck.models import Action, ActionResult, Run
@@ -50,6 +51,7 @@ AT_ONCE = 16
 CLOCKS_APART_S = 5.0
 LAST_COMMITS_S = 5.0
 BAD_FRAME = 4400
+FORBIDDEN = 4403
 REPLACED = 4409
 TRY_AGAIN = 1013
 F = TypeVar("F")
@@ -68,6 +70,7 @@ class LinkServices:
     dashboard: Dashboard
     logs: LogFeed
     intake: Intake
+    post_mortems: PostMortems
     audit: Audit
     clock: Clock
 
@@ -111,12 +114,28 @@ class RunnerLinks:
             await self._services.audit.record(action.value, operator, bot=bot, outcome=outcome)
         return ActionResult(bot=bot, action=action, status=fleet.status(bot))
 
-    async def serve(self, frames: AsyncIterator[str | bytes], send: Callable[[str], Awaitable[None]]) -> None:
-        """One connection, until the runner goes. Raises LinkClosed when it is the deck that ends it, and what `send`
-        raises when the runner went: ConnectionError."""
+    async def dismiss(self, runner: str, *, by: str) -> None:
+        """End the link of a runner whose access was taken away, if it has one; returns when its bots are unknown."""
+        link = self._links.get(runner)
+        if link is not None:
+            link.end(LinkClosed(FORBIDDEN, f"{by} took the access of runner {runner} away."))
+            await link.gone.wait()
+
+    async def serve(
+        self,
+        frames: AsyncIterator[str | bytes],
+        send: Callable[[str], Awaitable[None]],
+        *,
+        joined_as: str | None = None,
+    ) -> None:
+        """One connection, until the runner goes; `joined_as` is whose token it showed, None for the deck's own. Raises
+        LinkClosed when it is the deck that ends it, and what `send` raises when the runner went: ConnectionError."""
         link = RunnerLink(self._services, send)
         try:
-            await link.greet(frames)
+            hello = await link.receive_hello(frames)
+            self._check_name(hello, joined_as)
+            await link.welcome(hello)
+            self._check_name(hello, joined_as)  # again: another one may have come meanwhile, or its access gone
             older = self._links.get(link.runner)
             self._links[link.runner] = link
             if older:
@@ -124,10 +143,31 @@ class RunnerLinks:
             await link.run(frames)
         finally:
             link.let_go()
+            await self._part(link)
+
+    async def _part(self, link: "RunnerLink") -> None:
+        try:
             if self._links.get(link.runner) is link:
                 del self._links[link.runner]
                 _log.warning("Runner %s is away.", link.runner)
                 await link.lost()
+        finally:
+            link.gone.set()
+
+    def _check_name(self, hello: Hello, joined_as: str | None) -> None:
+        """Raises LinkClosed when this runner may not be called what it says."""
+        name, joined = hello.runner, self._services.fleet.joined
+        if joined_as is not None and joined_as not in joined:
+            raise LinkClosed(FORBIDDEN, f"The access of runner {joined_as} was taken away.")
+        if joined_as not in (None, name):
+            raise LinkClosed(FORBIDDEN, f"It joined as {joined_as}, and cannot be called {name}. Leave --name out.")
+        if joined_as is None and name in joined:
+            raise LinkClosed(FORBIDDEN, f"A runner of another host joined as {name}. Choose another --name.")
+        present = self._links.get(name)
+        if present is not None and present.instance != hello.instance:
+            raise LinkClosed(
+                REPLACED, f"Another runner {name} is connected, from {present.host}. Choose another --name."
+            )
 
 
 class RunnerLink:
@@ -135,6 +175,10 @@ class RunnerLink:
 
     def __init__(self, services: LinkServices, send: Callable[[str], Awaitable[None]]) -> None:
         self.runner = ""
+        self.host = ""
+        self.instance = ""
+        self.gone = asyncio.Event()
+        """Set when nothing of it is left, and everyone was told."""
         self._services = services
         self._send_text = send
         self._orders: dict[int, asyncio.Future[OrderResult]] = {}
@@ -143,8 +187,7 @@ class RunnerLink:
         self._starting_over: asyncio.Task[None] | None = None
         self._unremembered: set[str] = set()
 
-    async def greet(self, frames: AsyncIterator[str | bytes]) -> None:
-        """Hello, Welcome."""
+    async def receive_hello(self, frames: AsyncIterator[str | bytes]) -> Hello:
         try:
             async with asyncio.timeout(HELLO_TIMEOUT_S):
                 hello = _decode(await anext(frames))
@@ -156,7 +199,10 @@ class RunnerLink:
             raise LinkClosed(
                 BAD_FRAME, f"The runner speaks version {hello.version} of the protocol, this deck {PROTOCOL_VERSION}."
             )
-        self.runner = hello.runner
+        return hello
+
+    async def welcome(self, hello: Hello) -> None:
+        self.runner, self.host, self.instance = hello.runner, hello.host, hello.instance
         apart = (hello.now - self._services.clock.now()).total_seconds()
         if abs(apart) > CLOCKS_APART_S:
             _log.warning("The clock of runner %s (%s) is %+.1f s from the deck's.", hello.runner, hello.host, apart)
@@ -310,6 +356,9 @@ class RunnerLink:
         services.logs.add(applied.bot, applied.lines)
         if applied.changed:
             services.dashboard.changed(applied.bot)
+        bot, run, kind = data.stream.split("/")
+        if applied.applied and applied.final and kind == "events":
+            await services.post_mortems.complete(bot, run)
         await self._send(Ack(stream=data.stream, offset=applied.cursor, final=applied.final))
 
     async def _store_run(self, run: Run) -> None:
@@ -318,6 +367,8 @@ class RunnerLink:
         except Unstorable as error:
             raise LinkClosed(BAD_FRAME, str(error)) from None
         self._services.dashboard.changed(run.bot)
+        if run.ended_at is not None:
+            await self._services.post_mortems.complete(run.bot, run.id)
         await self._send(RunStored(run=run.id, ended=run.ended_at is not None))
 
     async def _send(self, frame: Frame) -> None:

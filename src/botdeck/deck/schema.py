@@ -22,6 +22,7 @@ _TAGS = [
     {"name": "auth", "description": "First-run setup, sign-in, sign-out."},
     {"name": "dashboard", "description": "The figures."},
     {"name": "bots", "description": "Bots by name."},
+    {"name": "runners", "description": "The hosts that keep bots, and how another one joins."},
     {
         "name": "default bot",
         "description": "The same for the default bot: `default_bot` of `[deck]`, or else the first.",

@@ -3,6 +3,9 @@
 All that arrives passes through `reactor._handle_event`, once as the raw line and once or more as events, and all that
 is sent through `connection.send_raw`; both are wrapped on the objects. The library knows no commands. A message that
 begins like one (`!ping`) counts as a command for as long as the bot's handlers work on it, whether or not they know it.
+
+Beats come from `reactor.process_timeout`, which the reactor calls each time its loop comes round, or from the asyncio
+loop. Not from the reactor's scheduler: that goes by the wall clock, which may be set back.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import re
 from botdeck.integrations import irc_chat
 from botdeck.sdk.client import emit, error, guard
 from botdeck.sdk.commands import Command, command
+from botdeck.sdk.heartbeat import Heart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +38,10 @@ def identity(bot: Any) -> Any:
 
 def instrument(bot: Any) -> None:
     reactor = identity(bot)
-    _watch_events(reactor)
+    ready = {id(connection) for connection in reactor.connections if _is_welcome(connection)}
+    heart = Heart(lambda: any(id(each) in ready and each.is_connected() for each in reactor.connections))
+    _watch_events(reactor, ready, heart)
+    _beat(reactor, heart)
     for connection in reactor.connections:
         _watch_sending(connection)
     make = reactor.server
@@ -47,9 +54,23 @@ def instrument(bot: Any) -> None:
     reactor.server = server
 
 
-def _watch_events(reactor: Any) -> None:
+def _beat(reactor: Any, heart: Heart) -> None:
+    if hasattr(reactor, "loop"):  # the asyncio kin, which has no loop of its own
+        heart.beat_from(reactor.loop)
+        return
+    process_timeout = reactor.process_timeout
+
+    def process_timeout_and_beat() -> Any:
+        heart.turn()
+        return process_timeout()
+
+    reactor.process_timeout = process_timeout_and_beat
+    heart.beat()
+
+
+def _watch_events(reactor: Any, ready: set[int], heart: Heart) -> None:
+    """`ready` is kept: the connections that the server has welcomed."""
     handle = reactor._handle_event
-    ready: set[int] = set()
 
     def handle_event(connection: Any, event: Any) -> Any:
         observe(connection, event)
@@ -69,9 +90,11 @@ def _watch_events(reactor: Any) -> None:
         elif event.type == "welcome":
             ready.add(id(connection))
             emit("gateway.ready", **{"chat.platform": "irc", "chat.server.id": _network(connection)})
+            heart.beat()
         elif event.type == "disconnect" and id(connection) in ready:
             ready.discard(id(connection))
             emit("gateway.disconnect", **{"chat.platform": "irc", "chat.server.id": _network(connection)})
+            heart.beat()
 
     begin, end = guard(_begin), guard(_end)
     reactor._handle_event = handle_event
@@ -122,6 +145,11 @@ def _watch_sending(connection: Any) -> None:
             irc_chat.sent(_network(connection), line)
 
     connection.send_raw = send_raw
+
+
+def _is_welcome(connection: Any) -> bool:
+    """As well as that can be told of a connection that we did not see begin: the server has said its name."""
+    return bool(getattr(connection, "real_server_name", "")) and connection.is_connected()
 
 
 def _network(connection: Any) -> str:

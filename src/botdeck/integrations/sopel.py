@@ -2,6 +2,9 @@
 (each line out), `call_rule` (each plugin callable that a line triggers), `error` and `on_close`.
 
 Commands are what plugins declare as such; rules that merely listen to what people say are not.
+
+Beats come from the asyncio loop of its connection, where Sopel reads what is said and deals with it. Most commands work
+in threads of their own, and Sopel's scheduler does too: one of them that hangs keeps nobody else from being answered.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import threading
 from botdeck.integrations import irc_chat
 from botdeck.sdk.client import emit, error, guard
 from botdeck.sdk.commands import Command, command
+from botdeck.sdk.heartbeat import Heart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,19 +35,55 @@ def identity(bot: Any) -> Any:
 
 
 def instrument(bot: Any) -> None:
-    _watch_lines(bot)
+    server: dict[str, object] = {"chat.platform": "irc"}
+    if bot.connection_registered:
+        server["chat.server.id"] = _network(bot)
+    heart = Heart(lambda: "chat.server.id" in server and bot.backend.is_connected())
+    _watch_lines(bot, server, heart)
     _watch_commands(bot)
+    _beat(bot, heart)
 
 
-def _watch_lines(bot: Any) -> None:
+def _beat(bot: Any, heart: Heart) -> None:
+    get_irc_backend = bot.get_irc_backend
+
+    def wrapped_get_irc_backend(*args: Any, **kwargs: Any) -> Any:
+        backend = get_irc_backend(*args, **kwargs)
+        guard(_beat_from_backend)(backend, heart)
+        return backend
+
+    bot.get_irc_backend = wrapped_get_irc_backend
+    if (loop := getattr(bot.backend, "_loop", None)) is not None:  # it runs already
+        heart.beat_from(loop)
+
+
+def _beat_from_backend(backend: Any, heart: Heart) -> None:
+    """All that the backend does it does in this coroutine, on a loop that is made for it."""
+    run_forever = backend._run_forever
+
+    async def wrapped_run_forever() -> Any:
+        guard(_beat_from_running_loop)(heart)
+        return await run_forever()
+
+    backend._run_forever = wrapped_run_forever
+
+
+def _beat_from_running_loop(heart: Heart) -> None:
+    import asyncio
+
+    heart.beat_from(asyncio.get_running_loop())
+
+
+def _watch_lines(bot: Any, server: dict[str, object], heart: Heart) -> None:
+    """`server` is kept: it has an id while the server welcomes us."""
     dispatch, on_message_sent, on_close = bot.dispatch, bot.on_message_sent, bot.on_close
-    server = {"chat.platform": "irc"}
 
     @guard
     def came_in(line: Any) -> None:
         if line.event == "001":
             server["chat.server.id"] = _network(bot)
             emit("gateway.ready", **server)
+            heart.beat()
         elif line.event == "PRIVMSG" and line.nick != bot.nick and not _is_replay(bot, line):
             is_bot = "bot" in line.tags
             irc_chat.received(_network(bot), str(line.nick), str(line.sender), line.args[-1], is_bot=is_bot)
@@ -56,6 +96,7 @@ def _watch_lines(bot: Any) -> None:
     def closed() -> None:
         if server.pop("chat.server.id", None):
             emit("gateway.disconnect", **{**server, "chat.server.id": _network(bot)})
+            heart.beat()
 
     def wrapped_dispatch(line: Any) -> Any:
         came_in(line)

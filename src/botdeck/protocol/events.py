@@ -14,11 +14,15 @@ from botdeck.protocol.codec import parse_time
 SCHEMA_VERSION = 1
 MAX_LINE_BYTES = 1 << 16
 
-# The events that the deck treats in a way of their own; any other name is stored as it is.
+# The events that the deck or the runner treat in a way of their own; any other name is stored as it is.
 MESSAGE_RECEIVED = "message.received"
 MESSAGE_SENT = "message.sent"
 COMMAND_STARTED = "command.started"
 COMMAND_FINISHED = "command.finished"
+HEARTBEAT = "heartbeat"
+"""For the runner. Two million of them come in a week from 50 bots, so the deck keeps none."""
+GATEWAY_READY = "gateway.ready"
+GATEWAY_DISCONNECT = "gateway.disconnect"
 LOG = "log"
 TELEMETRY_DAMAGED = "telemetry.damaged"
 """Written by the deck in place of a line that cannot be parsed; `line` holds its beginning."""

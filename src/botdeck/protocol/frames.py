@@ -67,13 +67,15 @@ def stream_name(bot: str, run: str, kind: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hello:
-    """Runner: first frame. `now` lets the deck see how far the two clocks are apart."""
+    """Runner: first frame. `now` lets the deck see how far the two clocks are apart; `instance` tells one runner from
+    another that says the same name, and stays the same when it is started anew."""
 
     version: int
     runner: str
     host: str
     now: datetime
     botdeck_version: str = ""
+    instance: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,26 +5,50 @@ import contextlib
 import logging
 import os
 import random
+import signal
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from botdeck import lifecycle
 from botdeck.errors import ActionRefused
-from botdeck.lifecycle import ALIVE, Adopted, Asked, CannotStart, Due, Ended, Happening, Leaving, Life, Order, Vacant
-from botdeck.models import Action, Bot, BotStatus, Run, State, Wanted
+from botdeck.lifecycle import (
+    ALIVE,
+    Adopted,
+    Asked,
+    CannotStart,
+    Configured,
+    Due,
+    Ended,
+    Happening,
+    Leaving,
+    Life,
+    Order,
+    Redefined,
+    Removed,
+    Scheduled,
+    TooBig,
+    Vacant,
+)
+from botdeck.models import Action, Bot, BotStatus, PostMortem, Run, Sample, State, Wanted
+from botdeck.restart_policy import Policy
 from botdeck.runner import endings, process
+from botdeck.runner.checkup import Checkup
 from botdeck.runner.deck_link import DeckLink
 from botdeck.runner.environment import CannotRun, system_user
 from botdeck.runner.instance import Instance, find_instance
 from botdeck.runner.journal import Entry, Journal
 from botdeck.runner.kept_runs import KeptRuns
 from botdeck.runner.launch import launch, take_bot_lock
+from botdeck.runner.post_mortem import freeze
 from botdeck.runner.run_dir import FOLDER_MODE, RunDirectory, new_run_id
+from botdeck.runner.schedule import next_restart
 from botdeck.runner.spawner import Spawner, SpawnTrouble
+from botdeck.runner.stream import Stream
 from botdeck.runner.tail import Tail
 from botdeck.settings import BotSettings
 
@@ -32,6 +56,10 @@ log = logging.getLogger(__name__)
 
 MOST_ORDERS = 100
 """Orders that wait for one bot; more are refused."""
+WALL_LOOK_S = 30.0
+"""Between looks at the wall clock while a time of day is waited for: it may be set meanwhile."""
+OVER_CEILING = 2
+"""Samples in a row above `memory_max_mb` before the bot is restarted: one may be a peak that passes."""
 
 
 class _Signal(Enum):
@@ -52,8 +80,12 @@ class Tools:
     spawner: Spawner
     tail: Tail
     link: DeckLink
+    time_zone: Callable[[], ZoneInfo]
+    """Of `restart_at`."""
     changed: Callable[[], None]
     """Called after anything happened to a bot."""
+    process_begins: Callable[[BotSettings], Awaitable[None]]
+    """Called before a process is started with these settings."""
 
 
 class BotRunner:
@@ -73,6 +105,14 @@ class BotRunner:
         """The run that the state speaks of, for the journal."""
         self._kept = KeptRuns(name, self._dir, tools.tail, tools.link)
         self._instance: Instance | None = None
+        self._checkup: Checkup | None = None
+        """Of the run that lives."""
+        self._sample: Sample | None = None
+        self._over_ceiling = 0
+        """Samples in a row."""
+        self._restart_at: datetime | None = None
+        self._looping = False
+        """A crash loop was told of, and its end has to be."""
         self._inbox: deque[tuple[Happening | _Signal, asyncio.Future[None] | None]] = deque()
         self._news = asyncio.Event()
 
@@ -89,7 +129,7 @@ class BotRunner:
         )
 
     def status(self) -> BotStatus:
-        life, age = self._life, self._instance.age_s() if self._instance else None
+        life, age, now = self._life, self._instance.age_s() if self._instance else None, process.boot_clock()
         return BotStatus(
             bot=self.name,
             state=life.state,
@@ -100,11 +140,30 @@ class BotRunner:
             pid=self._instance.pid if self._instance else None,
             started_at=None if age is None else datetime.now(UTC) - timedelta(seconds=age),
             uptime_s=age,
-            restarts=life.restarts,
+            restarts=life.history.restarts,
+            crash_loop=life.history.crash_loop(now),
+            crashes_total=life.history.crashes_total,
+            operator_restarts=life.history.operator_restarts,
+            starts_24h=life.history.starts_24h(now),
+            start_budget=(self.settings.start_budget or None) if self.settings else None,
+            next_restart_at=self._restart_at,
+            sample=self._sample if age is not None else None,
             retry_in_s=self._retry_in_s(),
             runner=self._tools.runner_name,
             description=self.settings.description if self.settings else "",
         )
+
+    def sampled(self, sample: Sample) -> None:
+        """What it uses now."""
+        if self._run is None or self._instance is None or sample.run != self._run.run.id:
+            return
+        self._sample = sample
+        ceiling_bytes = self.settings.memory_max_mb * 1e6 if self.settings else 0.0
+        self._over_ceiling = self._over_ceiling + 1 if 0 < ceiling_bytes < sample.memory_bytes else 0
+        if self._over_ceiling >= OVER_CEILING:
+            self._over_ceiling = 0
+            used, most = sample.memory_bytes / 1e6, ceiling_bytes / 1e6
+            self._put(TooBig(reason=f"used {used:.0f} MB, and memory_max_mb is {most:g}"))
 
     def ask(self, action: Action, operator: str) -> "asyncio.Future[None]":
         """Done when the order was taken and its first effect reported. Raises ActionRefused, now or from the future."""
@@ -116,18 +175,27 @@ class BotRunner:
         self._put(Asked(action=action, operator=operator), answer)
         return answer
 
+    def grew(self, stream: Stream) -> None:
+        """A file of one of its runs did."""
+        if self._checkup is not None:
+            self._checkup.grew(stream)
+
     def leave(self) -> None:
         """End the process; what is wanted stays as it is."""
         self._put(Leaving())
 
-    def configure(self, settings: BotSettings | None) -> None:
-        """New settings take effect at the next start; None stops the bot."""
+    def configure(self, settings: BotSettings | None, *, new_process: bool = False) -> None:
+        """New settings count from now on. None stops the bot; with `new_process` it is restarted, if it shall run."""
         before, self.settings = self.settings, settings
         if settings is None and before is not None:
             log.info("%s: no longer configured", self.name)
-            self._put(Asked(action=Action.STOP, operator="its removal from the configuration"))
+            self._put(Removed())
         elif before is None and settings is not None and settings.autostart:
-            self._put(Asked(action=Action.START, operator="the configuration"))
+            self._put(Configured())
+        elif new_process or (self._life.gave_up and _other_limits(before, settings)):
+            log.info("%s: its definition changed", self.name)
+            self._put(Redefined())
+        self._set_schedule()
 
     @property
     def idle(self) -> bool:
@@ -165,7 +233,8 @@ class BotRunner:
             wanted = Wanted.RUNNING if self.settings and self.settings.autostart else Wanted.STOPPED
             self._life = Life(wanted=wanted)
         else:
-            self._life, self._since, self._run_in_course = entry.life(), entry.since, entry.run
+            life = entry.life(booted_at=process.booted_at(), now=process.boot_clock())
+            self._life, self._since, self._run_in_course = life, entry.since, entry.run
         self._kept.open_all()
         runs = self._kept.newest_first()
         self._run = runs[0] if runs else None
@@ -175,8 +244,9 @@ class BotRunner:
         else:
             self._put(Vacant(ended=self._finish_unseen(entry)))
         if self.settings is None:
-            self._put(Asked(action=Action.STOP, operator="its removal from the configuration"))
+            self._put(Removed())
         self._kept.ship_all()
+        self._set_schedule()
 
     def cannot_be_kept(self, reason: str) -> None:
         """Its folder cannot be used. An order may try again."""
@@ -186,6 +256,7 @@ class BotRunner:
         # First of all: whatever goes wrong from here on, a bot that lives is known to live.
         self._run, self._instance, self._run_in_course = run, instance, run.run.id
         self._watch()
+        self._check(run)
         self._put(Adopted(lived_s=instance.age_s() or 0.0))
         log.info("%s: taken over, pid %d, run %s", self.name, instance.pid, run.run.id)
         self._kept.end_unseen(self._life, self.settings, living=run)
@@ -196,7 +267,7 @@ class BotRunner:
         run = self._kept.get(entry.run) if entry and entry.state in ALIVE else None
         if run is None or (run.identity() is None and run.exit() is None):
             return None  # it never began
-        happening = endings.finish(run, self._life, self.settings)
+        happening = endings.finish(run, self._life, self.settings, run.run.post_mortem or PostMortem())
         return happening if isinstance(happening, Ended) else None
 
     async def run(self) -> None:
@@ -221,6 +292,7 @@ class BotRunner:
         if self._instance is not None:
             asyncio.get_running_loop().remove_reader(self._instance.watched)
             self._instance.close()
+        self._stop_checking()
         self._kept.close()
 
     def _put(self, news: Happening | _Signal, answer: "asyncio.Future[None] | None" = None) -> None:
@@ -231,12 +303,12 @@ class BotRunner:
         """Wait for the next thing that happens to this bot, the clock included, and deal with it."""
         if not self._inbox:
             self._news.clear()
-            due_at = self._life.due_at
+            wait_s = self._wait_s()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(None if due_at is None else max(0.0, due_at - process.boot_clock())):
+                async with asyncio.timeout(wait_s):
                     await self._news.wait()
         if not self._inbox:
-            await self._happen(Due())
+            await self._look_at_the_clock()
             return
         news, answer = self._inbox.popleft()
         if isinstance(news, _Signal):
@@ -249,6 +321,36 @@ class BotRunner:
                 return  # the runner asked for what is so already
             if not answer.done():
                 answer.set_exception(ActionRefused(f"{self.name}: {error}"))
+
+    def _wait_s(self) -> float | None:
+        """Until something may happen by itself; None: never."""
+        now = process.boot_clock()
+        times = [self._life.due_at, self._life.history.loop_ends_at(now)]
+        if self._checkup is not None:
+            times.append(self._checkup.next_look_at(self._life))
+        if self._restart_at is not None:
+            left_s = (self._restart_at - datetime.now(UTC)).total_seconds()
+            times.append(now + min(left_s, WALL_LOOK_S))
+        known = [at for at in times if at is not None]
+        return max(0.0, min(known) - now) if known else None
+
+    async def _look_at_the_clock(self) -> None:
+        await self._check_up()
+        await self._happen(Due(lacking=self._checkup.why_not_ready if self._checkup else ""))
+        await self._check_up()  # what just became ready is probed from now on
+        if self._restart_at is not None and datetime.now(UTC) >= self._restart_at:
+            self._set_schedule()
+            await self._happen(Scheduled())
+        if self._looping and not self._life.history.crash_loop(process.boot_clock()):
+            self._looping = False
+            self._tools.link.report_status(self.status())
+
+    async def _check_up(self) -> None:
+        if self._checkup is not None and (verdict := self._checkup.verdict(self._life)):
+            await self._happen(verdict)
+
+    def _set_schedule(self) -> None:
+        self._restart_at = next_restart(self.settings, self._tools.time_zone(), datetime.now(UTC))
 
     async def _happen(self, happening: Happening, answer: "asyncio.Future[None] | None" = None) -> None:
         before = self._life
@@ -268,26 +370,41 @@ class BotRunner:
             case Order.SPAWN:
                 await self._spawn()
             case Order.TERMINATE if self._instance:
-                self._instance.terminate()
+                name = self.settings.stop_signal if self.settings else BotSettings.stop_signal
+                self._instance.terminate(signal.Signals[f"SIG{name}"])
             case Order.KILL if self._instance:
                 self._instance.kill()
 
-    def _policy(self) -> lifecycle.Policy:
-        if self.settings is None:
-            return lifecycle.Policy()
-        return lifecycle.Policy(restart=self.settings.restart, stop_timeout_s=self.settings.stop_timeout_s)
+    def _policy(self) -> Policy:
+        bot = self.settings
+        if bot is None:
+            return Policy()
+        return Policy(
+            restart=bot.restart,
+            stop_timeout_s=bot.stop_timeout_s,
+            ready_after_s=bot.ready_after_s if bot.ready == "time" else None,
+            ready_timeout_s=bot.ready_timeout_s,
+            restart_unhealthy=bot.restart_unhealthy,
+            start_budget=bot.start_budget,
+            max_crashes=bot.max_crashes,
+        )
 
     def _changed(self, before: Life) -> None:
-        life = self._life
+        life, now = self._life, process.boot_clock()
+        self._looping = life.history.crash_loop(now)
         self._save()
         if (life.state, life.reason) != (before.state, before.reason):
             retry = self._retry_in_s()
             after = f", next start in {retry:.1f} s" if retry else ""
-            log.info("%s: %s%s%s", self.name, life.state.value, f" ({life.reason})" if life.reason else "", after)
+            loop = ", crash loop" if self._looping and life.state in (State.BACKOFF, State.STARTING) else ""
+            why = f" ({life.reason})" if life.reason else ""
+            level = logging.ERROR if life.state is State.FAILED else logging.INFO
+            log.log(level, "%s: %s%s%s%s", self.name, life.state.value, why, loop, after)
         self._tools.link.report_status(self.status())
 
     def _save(self) -> None:
-        self._tools.journal[self.name] = Entry.of(self._life, self._since, self._run_in_course)
+        entry = Entry.of(self._life, self._since, self._run_in_course, booted_at=process.booted_at())
+        self._tools.journal[self.name] = entry
 
     def _retry_in_s(self) -> float | None:
         if self._life.state is not State.BACKOFF or self._life.due_at is None:
@@ -302,6 +419,7 @@ class BotRunner:
         try:
             if self.settings is None:
                 raise CannotRun("it is no longer in botdeck.toml")
+            await self._tools.process_begins(self.settings)
             await self._start(self.settings, run)
         except CannotRun as error:
             await self._not_started(run, CannotStart(reason=str(error)))
@@ -337,6 +455,7 @@ class BotRunner:
     def _begun(self, run: RunDirectory, shim: int) -> None:
         self._instance = Instance.of_shim(run, shim)
         self._watch()
+        self._check(run)
         identity, exit_note = run.identity(), run.exit()
         if identity is not None and (exit_note is None or exit_note.trouble is None):
             log.info("%s: pid %d, run %s", self.name, identity.pid, run.run.id)
@@ -369,8 +488,18 @@ class BotRunner:
 
         asyncio.get_running_loop().add_reader(fd, ended)
 
+    def _check(self, run: RunDirectory) -> None:
+        self._stop_checking()
+        if self.settings is not None:
+            self._checkup = Checkup(run, self.settings, self._news.set)
+
+    def _stop_checking(self) -> None:
+        if self._checkup is not None:
+            self._checkup.close()
+            self._checkup = None
+
     async def _ended(self) -> None:
-        instance, run = self._instance, self._run
+        instance, run, life = self._instance, self._run, self._life
         assert instance is not None
         assert run is not None
         if instance.lost_its_shim():
@@ -378,14 +507,27 @@ class BotRunner:
             self._watch()
             return
         instance.close()
-        self._instance = None
+        self._instance = self._sample = None
+        self._stop_checking()
+        self._over_ceiling = 0
+        remains, _ = await asyncio.gather(asyncio.to_thread(freeze, run), self._kill_strays(run))
+        happening = endings.finish(run, life, self.settings, remains)
+        self._kept.ended(run)
+        await self._happen(happening)
+
+    async def _kill_strays(self, run: RunDirectory) -> None:
         try:
             await asyncio.to_thread(process.kill_strays, run.run.id)
         except OSError as error:
             log.warning("%s: what it may have left behind was not looked for: %s", self.name, error)
-        happening = self._kept.end(run, self._life, self.settings)
-        await self._happen(happening)
 
 
 def _luck() -> float:
     return random.random()  # noqa: S311 - no secret
+
+
+def _other_limits(before: BotSettings | None, after: BotSettings | None) -> bool:
+    """A bot that was given up by a limit is tried again when that limit is another one now."""
+    if before is None or after is None:
+        return False
+    return (before.start_budget, before.max_crashes) != (after.start_budget, after.max_crashes)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosedError, InvalidStatus, WebSocketException
+from websockets.exceptions import WebSocketException
 
 from botdeck import __version__
 from botdeck.errors import BotdeckError, ProtocolError
@@ -38,7 +38,8 @@ from botdeck.protocol.frames import (
     encode,
     encode_data,
 )
-from botdeck.runner.deck_address import DeckAddress, NoDeck
+from botdeck.runner.deck_address import DeckAddress
+from botdeck.runner.link_troubles import LinkEnded, in_words, is_refusal, is_said_by_deck
 from botdeck.runner.process import boot_clock
 from botdeck.runner.run_dir import RunDirectory
 from botdeck.runner.shipment import Shipment
@@ -47,9 +48,13 @@ from botdeck.runner.stream import Stream
 log = logging.getLogger(__name__)
 
 FIRST_REDIAL_S = 0.1
-LONGEST_REDIAL_S = 10.0
+STEADY_S = 10.0
+"""A link that held this long is dialled anew at once when it breaks."""
+LONGEST_REDIAL_S = 30.0
 LONGEST_LOCAL_REDIAL_S = 1.0
 """To a deck on this machine, which is back within seconds."""
+REFUSED_REDIAL_S = 60.0
+"""A deck that took this runner's access away may give it back, but that takes somebody's hand."""
 OPEN_TIMEOUT_S = 10.0
 KEEPALIVE_S = 20.0
 FIRST_PATIENCE_S = 3.0
@@ -60,10 +65,6 @@ READ_AGAIN_S = 2.0
 """Between attempts to read what could not be read (too many open files)."""
 MOST_REPORTS = 2000
 """Reports that wait to be sent. A deck that cannot take these is dialled anew, and told everything from the start."""
-
-
-class LinkEnded(BotdeckError):
-    """This connection is of no more use; why, in words."""
 
 
 class Owner(Protocol):
@@ -94,8 +95,9 @@ class _Taken:
 
 
 class DeckLink:
-    def __init__(self, name: str, owner: Owner, find_deck: Callable[[], DeckAddress]) -> None:
+    def __init__(self, name: str, owner: Owner, find_deck: Callable[[], DeckAddress], *, instance: str = "") -> None:
         self._name = name
+        self._instance = instance
         self._owner = owner
         self._find_deck = find_deck
         self._shipment = Shipment(owner.shipped)
@@ -106,7 +108,8 @@ class DeckLink:
         self._work = asyncio.Event()
         self._progress_at = 0.0
         self._away: str | None = None
-        """Why there is no link, as it was logged."""
+        """Why there is no link, as it was logged; refusals count as one, however the deck words them."""
+        self._warned = False
         self._patient_until = 0.0
 
     # What the runner tells.
@@ -151,19 +154,20 @@ class DeckLink:
         self._patient_until = boot_clock() + FIRST_PATIENCE_S
         while True:
             began = boot_clock()
-            longest = LONGEST_LOCAL_REDIAL_S
+            address, refused = None, False
             try:
                 address = self._find_deck()
-                longest = LONGEST_LOCAL_REDIAL_S if address.local else LONGEST_REDIAL_S
                 await self._connection(address)
             except (OSError, TimeoutError, WebSocketException, BotdeckError) as error:
                 self._say_away(error)
+                refused = is_refusal(error)
             finally:
                 self._disconnected()
-            if boot_clock() - began > LONGEST_REDIAL_S:
+            if boot_clock() - began > STEADY_S:
                 delay = FIRST_REDIAL_S
-            await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
-            delay = min(longest, delay * 2)
+            pause_s = REFUSED_REDIAL_S if refused and _may_be_slow(address) else delay
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+            delay = min(LONGEST_LOCAL_REDIAL_S if address is None or address.local else LONGEST_REDIAL_S, delay * 2)
 
     async def _connection(self, address: DeckAddress) -> None:
         async with connect(
@@ -178,18 +182,22 @@ class DeckLink:
             # A proxy is for decks elsewhere; a bot host often has one set that does not know this machine.
             proxy=None if address.local else True,
         ) as websocket:
-            await self._greet(websocket)
+            await self._greet(websocket, address.runner or self._name)
             log.info("Linked to the deck at %s.", address.shown)
+            if address.warning and not self._warned:
+                log.warning("%s", address.warning)
+                self._warned = True
             self._away, self._patient_until = None, 0.0
             await self._both_ways(websocket)
 
-    async def _greet(self, websocket: ClientConnection) -> None:
+    async def _greet(self, websocket: ClientConnection, name: str) -> None:
         hello = Hello(
             version=PROTOCOL_VERSION,
-            runner=self._name,
+            runner=name,
             host=socket.gethostname(),
             now=datetime.now(UTC),
             botdeck_version=__version__,
+            instance=self._instance,
         )
         await websocket.send(encode(hello))
         async with asyncio.timeout(OPEN_TIMEOUT_S):
@@ -232,13 +240,14 @@ class DeckLink:
 
     def _say_away(self, error: Exception) -> None:
         """Once. Again only for what the deck itself says, for then something is to be done about it."""
-        reason = _in_words(error)
-        refused = isinstance(error, InvalidStatus | BotdeckError) and not isinstance(error, NoDeck)
-        if not refused and boot_clock() < self._patient_until:
+        reason = in_words(error)
+        kind = "refusal" if is_refusal(error) else reason
+        said_by_deck = is_said_by_deck(error)
+        if not said_by_deck and boot_clock() < self._patient_until:
             return
-        if self._away is None or (refused and reason != self._away):
+        if self._away is None or (said_by_deck and kind != self._away):
             log.warning("No link to the deck: %s. Bots go on; what they write is kept and shipped later.", reason)
-            self._away = reason
+            self._away = kind
 
     # Sending: reports first, then data of each stream in turn.
 
@@ -323,16 +332,6 @@ def _decoded(message: str | bytes) -> Frame:
     return decode(message)
 
 
-def _in_words(error: Exception) -> str:
-    if isinstance(error, InvalidStatus):
-        code = error.response.status_code
-        if code in (401, 403):
-            return f"the deck does not accept the runner's token (HTTP {code})"
-        return f"the deck answers HTTP {code}"
-    if isinstance(error, ConnectionClosedError) and error.rcvd is None:
-        return "the connection broke"
-    if isinstance(error, TimeoutError):
-        return "the deck does not answer"
-    if isinstance(error, NoDeck | OSError):
-        return str(error).rstrip(".") or type(error).__name__
-    return (str(error) or type(error).__name__).rstrip(".")
+def _may_be_slow(address: DeckAddress | None) -> bool:
+    """A deck of this machine that refuses its own runner is being set up anew, and will not do so for long."""
+    return address is not None and (address.joined or not address.local)

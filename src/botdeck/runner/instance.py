@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -42,9 +43,9 @@ class Instance:
     def age_s(self) -> float | None:
         return process.age_s(self._identity.start_tick) if self._identity and self._bot is not None else None
 
-    def terminate(self) -> None:
+    def terminate(self, number: signal.Signals) -> None:
         if self._bot is not None:
-            process.terminate(self._bot)
+            process.terminate(self._bot, number)
 
     def kill(self) -> None:
         if self._identity is not None and self._bot is not None:

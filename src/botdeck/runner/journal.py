@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from botdeck.errors import ProtocolError
-from botdeck.lifecycle import Life
+from botdeck.lifecycle import Ending, Life
 from botdeck.models import State, Wanted
 from botdeck.protocol.codec import from_json, to_json
+from botdeck.restart_policy import QUARTER_S, History
 from botdeck.runner.whole_file import WholeFile
 
 VERSION = 1
@@ -19,36 +20,77 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One bot. `run` is the run that belongs to the state; None before the first."""
+    """One bot. `run` is the run that belongs to the state; None before the first. Times are of the wall clock, in
+    seconds, for the boot clock begins anew with the host."""
 
     wanted: Wanted
     state: State
     since: datetime
     reason: str = ""
+    ending: Ending | None = None
+    gave_up: bool = False
     crashes: int = 0
     restarts: int = 0
+    crashes_total: int = 0
+    operator_restarts: int = 0
+    recent_crashes: list[int] = field(default_factory=list)
+    recent_deaf_ends: list[int] = field(default_factory=list)
+    starts: dict[str, int] = field(default_factory=dict)
+    """How many there were in the quarter of an hour that begins then."""
     run: str | None = None
 
     @classmethod
-    def of(cls, life: Life, since: datetime, run: str | None) -> "Entry":
+    def of(cls, life: Life, since: datetime, run: str | None, *, booted_at: float) -> "Entry":
+        """`booted_at`: the wall clock when the boot clock was 0."""
+        history = life.history
         return cls(
             wanted=life.wanted,
             state=life.state,
             since=since,
             reason=life.reason,
-            crashes=life.crashes,
-            restarts=life.restarts,
+            ending=life.ending,
+            gave_up=life.gave_up,
+            crashes=history.crashes,
+            restarts=history.restarts,
+            crashes_total=history.crashes_total,
+            operator_restarts=history.operator_restarts,
+            recent_crashes=[round(booted_at + at) for at in history.recent_crashes],
+            recent_deaf_ends=[round(booted_at + at) for at in history.recent_deaf_ends],
+            starts={str(round(booted_at + quarter * QUARTER_S)): count for quarter, count in history.starts},
             run=run,
         )
 
-    def life(self) -> Life:
+    def life(self, *, booted_at: float, now: float) -> Life:
+        """`now` by the boot clock: what the wall clock says was later has to be a mistake of the wall clock."""
+        history = History(
+            crashes=self.crashes,
+            restarts=self.restarts,
+            crashes_total=self.crashes_total,
+            operator_restarts=self.operator_restarts,
+            recent_crashes=_on_boot_clock(self.recent_crashes, booted_at, now),
+            recent_deaf_ends=_on_boot_clock(self.recent_deaf_ends, booted_at, now),
+            starts=_quarters(self.starts, booted_at, now),
+        )
         return Life(
             state=self.state,
             wanted=self.wanted,
             reason=self.reason,
-            crashes=self.crashes,
-            restarts=self.restarts,
+            history=history,
+            ending=self.ending,
+            gave_up=self.gave_up,
         )
+
+
+def _on_boot_clock(times: list[int], booted_at: float, now: float) -> tuple[float, ...]:
+    return tuple(sorted(min(at - booted_at, now) for at in times))
+
+
+def _quarters(starts: dict[str, int], booted_at: float, now: float) -> tuple[tuple[int, int], ...]:
+    counts: dict[int, int] = {}
+    for begun, count in starts.items():
+        quarter = int(min(float(begun) - booted_at, now) // QUARTER_S)
+        counts[quarter] = counts.get(quarter, 0) + count
+    return tuple(sorted(counts.items()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

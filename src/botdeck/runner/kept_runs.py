@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from botdeck.lifecycle import CannotStart, Ended, Life
+from botdeck.lifecycle import Life
 from botdeck.runner import endings
 from botdeck.runner.deck_link import DeckLink
+from botdeck.runner.post_mortem import freeze
 from botdeck.runner.run_dir import RunDirectory
 from botdeck.runner.tail import Tail
 from botdeck.settings import BotSettings
@@ -49,19 +50,17 @@ class KeptRuns:
         for run in list(self._runs.values()):
             self.ship(run)
 
-    def end(self, run: RunDirectory, life: Life, settings: BotSettings | None) -> CannotStart | Ended:
-        """Its process is gone, with all that belonged to it. Returns what happened, for lifecycle."""
-        happening = endings.finish(run, life, settings)
+    def ended(self, run: RunDirectory) -> None:
+        """Its process is gone, with all that belonged to it, and its record says so."""
         for stream in run.streams:
             self._tail.finish(stream)
         self._link.report_run(run)
-        return happening
 
     def end_unseen(self, life: Life, settings: BotSettings | None, *, living: RunDirectory | None) -> None:
         """Write down the ends that came while no runner lived."""
         for run in self._runs.values():
             if not run.over and run is not living:
-                endings.finish(run, life, settings)
+                endings.finish(run, life, settings, freeze(run))
 
     def write_again(self) -> None:
         """Records that the disk had no room for."""

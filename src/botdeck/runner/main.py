@@ -7,6 +7,7 @@ takes the bots over. SIGHUP reads botdeck.toml again.
 import argparse
 import asyncio
 import contextlib
+import hashlib
 import logging
 import os
 import resource
@@ -16,17 +17,20 @@ import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from botdeck.data_dir import hold_lock, lock_holder, make_data_dir
 from botdeck.errors import BotdeckError, ConfigError, UnknownBot
 from botdeck.models import Action
 from botdeck.protocol.frames import Member
+from botdeck.runner.applied import AppliedNote
 from botdeck.runner.bot_runner import BotRunner, Tools
 from botdeck.runner.budget import Budgets
 from botdeck.runner.deck_address import NoDeck, find_deck, parse_url
 from botdeck.runner.deck_link import DeckLink
 from botdeck.runner.environment import without_botdeck
 from botdeck.runner.journal import Journal
+from botdeck.runner.process import boot_id
 from botdeck.runner.run_dir import FOLDER_MODE, RunDirectory
 from botdeck.runner.spawner import Spawner
 from botdeck.runner.stream import Stream
@@ -53,7 +57,7 @@ class Broken(BotdeckError):
 class Runner:
     """All bots of one configuration. Use `run` once."""
 
-    def __init__(self, settings: Settings, *, name: str, deck_url: str | None) -> None:
+    def __init__(self, settings: Settings, *, name: str | None, deck_url: str | None) -> None:
         self._settings = settings
         self._bots: dict[str, BotRunner] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -67,11 +71,13 @@ class Runner:
         for folder in (own, own / "bots"):
             _make_folder(folder)
         self._lock = _take_runner_lock(own / "lock", data_dir)
-        address = partial(find_deck, data_dir, url=deck_url, base_path=lambda: self._settings.deck.base_path)
-        self._link = DeckLink(name, self, address)
+        self._applied = AppliedNote(data_dir, settings)
+        address = partial(find_deck, data_dir, url=deck_url, base_path=self._base_path, name=name)
+        host = socket.gethostname()
+        self._link = DeckLink(host, self, address, instance=instance_of(data_dir))
         self._budgets = Budgets(data_dir, lambda: self._settings, ship=self._link.grown)
         self._tools = Tools(
-            runner_name=name,
+            runner_name=name or host,
             bots_dir=own / "bots",
             autoload=_lay_out_sdk(own / "sdk"),
             own_environment=os.environ.copy(),
@@ -79,8 +85,13 @@ class Runner:
             spawner=Spawner(without_botdeck(os.environ)),
             tail=Tail(self._grown),
             link=self._link,
+            time_zone=lambda: ZoneInfo(self._settings.deck.time_zone),
             changed=self._changed.set,
+            process_begins=self._applied.process_begins,
         )
+
+    def _base_path(self) -> str:
+        return self._settings.deck.base_path
 
     # What the link asks.
 
@@ -102,7 +113,9 @@ class Runner:
             self._changed.set()
 
     def _grown(self, stream: Stream) -> None:
-        """What is too much is dropped before it is shipped."""
+        """Heard first; then what is too much is dropped, and the rest shipped."""
+        if bot := self._bots.get(stream.bot):
+            bot.grew(stream)
         self._budgets.grown(stream)
         self._link.grown(stream)
 
@@ -149,6 +162,11 @@ class Runner:
         for name in set(self._tools.journal.bots()) - set(self._bots):
             del self._tools.journal[name]
         await asyncio.gather(*(self._begin_bot(bot) for bot in self._bots.values()))
+        self._applied.begin(self._settings, self._has_process, left)
+
+    def _has_process(self, name: str) -> bool:
+        bot = self._bots.get(name)
+        return bot is not None and bot.status().pid is not None
 
     async def _begin_bot(self, bot: BotRunner) -> None:
         try:
@@ -167,6 +185,7 @@ class Runner:
     def _write_again(self) -> None:
         """What the disk had no room for, if anything."""
         self._tools.journal.write_again()
+        self._applied.write_again()
         for bot in self._bots.values():
             bot.write_again()
 
@@ -206,19 +225,23 @@ class Runner:
         try:
             settings = load_settings(self._settings.path)
         except ConfigError as error:
-            log.error("The configuration stays as it was, for the new one is broken: %s", error)
+            self._refuse(f"The configuration stays as it was, for the new one is broken: {error}")
             return
         if settings.data_dir != self._settings.data_dir:
-            log.error("data_dir cannot be changed while the runner runs; the configuration stays as it was.")
+            self._refuse("data_dir cannot be changed while the runner runs; the configuration stays as it was.")
             return
         self._settings = settings
         log.info("%s was read again.", settings.path)
-        configured = {bot.name: bot for bot in settings.bots}
+        changed = self._applied.change(settings, self._has_process)
         for name, bot in self._bots.items():
-            bot.configure(configured.get(name))
-        adding = asyncio.create_task(self._add(list(configured)))
+            bot.configure(settings.bot(name), new_process=name in changed)
+        adding = asyncio.create_task(self._add([bot.name for bot in settings.bots]))
         self._adding.add(adding)
         adding.add_done_callback(self._adding.discard)
+
+    def _refuse(self, trouble: str) -> None:
+        log.error("%s", trouble)
+        self._applied.refused(trouble)
 
     async def _add(self, names: list[str]) -> None:
         for name in names:
@@ -227,9 +250,11 @@ class Runner:
             bot = self._bots[name] = BotRunner(name, self._settings.bot(name), self._tools)
             await self._begin_bot(bot)
         self._link.report_fleet()
+        self._applied.done()
         self._changed.set()
 
     async def _forget_gone_bots(self) -> None:
+        self._applied.forget(self._settings, self._has_process)
         gone = [bot for bot in self._bots.values() if bot.gone]
         for bot in gone:
             log.info("%s: gone", bot.name)
@@ -246,7 +271,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="botdeck.runner", description="Keeps bots running and reports to a deck.")
     parser.add_argument("--config", type=Path, help=f"the {CONFIG_NAME} to use; otherwise the nearest one above")
     parser.add_argument("--deck", metavar="URL", help="the deck to report to; otherwise the one of the data directory")
-    parser.add_argument("--name", default=socket.gethostname(), help="what this runner is called; default: the host")
+    parser.add_argument("--name", help="what this runner is called; default: as it joined, or else the host")
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s runner %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("websockets").setLevel(logging.CRITICAL)  # what matters of it is said here, in one line
@@ -289,6 +314,13 @@ def _take_runner_lock(path: Path, data_dir: Path) -> int:
         first = lock_holder(path)
         raise AnotherRunner(f"another runner (pid {first}) keeps the bots of {data_dir} already. End that one first.")
     return lock
+
+
+def instance_of(data_dir: Path) -> str:
+    """Which runner this is, whatever it is called: the same after a crash, another for a copy of the folder or of the
+    whole machine."""
+    folder = data_dir.stat()
+    return hashlib.sha256(f"{boot_id()}/{folder.st_dev}/{folder.st_ino}".encode()).hexdigest()[:16]
 
 
 def _lay_out_sdk(target: Path) -> Path | None:

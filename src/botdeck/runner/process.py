@@ -31,6 +31,11 @@ def boot_clock() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def booted_at() -> float:
+    """The wall clock, in seconds since 1970, when the boot clock was 0; as the wall clock stands now."""
+    return time.time() - boot_clock()
+
+
 def boot_id() -> str:
     with contextlib.suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -74,10 +79,10 @@ def has_ended(pidfd: int) -> bool:
     return bool(poll.poll(0))
 
 
-def terminate(pidfd: int) -> None:
-    """SIGTERM to this process alone: it may want to end its own children well."""
+def terminate(pidfd: int, number: signal.Signals) -> None:
+    """Its stop signal to this process alone: it may want to end its own children well."""
     with contextlib.suppress(ProcessLookupError):
-        signal.pidfd_send_signal(pidfd, signal.SIGTERM)
+        signal.pidfd_send_signal(pidfd, number)
 
 
 def kill_session(pid: int, pidfd: int) -> None:

@@ -42,6 +42,11 @@ class Exit:
     code: int
     at: float
     """On the boot clock."""
+    user_s: float | None = None
+    system_s: float | None = None
+    peak_kib: int | None = None
+    oom: bool = False
+    """The kernel killed it for want of memory."""
     trouble: dict[str, Any] | None = None
     """Why the program could not be started: `step`, `errno` and `words`."""
 
@@ -150,8 +155,9 @@ class RunDirectory:
         self.run = replace(self.run, pid=pid, started_at=started_at)
         self._record.write()
 
-    def ended(self, *, at: datetime, exit_code: int | None, signal: str | None, reason: str) -> None:
-        self.run = replace(self.run, ended_at=at, exit_code=exit_code, signal=signal, reason=reason)
+    def ended(self, run: Run) -> None:
+        """`run` is its record with the end."""
+        self.run = run
         self._record.write()
 
     def write_again(self) -> None:

@@ -31,6 +31,7 @@ PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 15, 36
 ADJUST_OOM = b"300"  # out of memory: rather a bot than its keeper
 LOWEST_LOCK_FD = 64  # a script that says `exec 9>file` must not drop the lock by accident
 SWEEP_S = 5.0
+FIRST_PID_NAMESPACE = "pid:[4026531836]"
 libc = ctypes.CDLL(None)
 
 
@@ -85,6 +86,7 @@ def shim(memory: int, lock: int, output: int, ready: int) -> NoReturn:
     request = json.loads(os.pread(memory, os.fstat(memory).st_size, 0))
     become_shim()
     failed, report = os.pipe()
+    kills_before = memory_kills()
     pid = os.fork()
     if pid == 0:
         become_bot(request, lock, output, report)
@@ -101,6 +103,7 @@ def shim(memory: int, lock: int, output: int, ready: int) -> NoReturn:
         "user_s": used.ru_utime,
         "system_s": used.ru_stime,
         "peak_kib": used.ru_maxrss,
+        "oom": os.waitstatus_to_exitcode(status) == -signal.SIGKILL and killed_for_memory(pid, kills_before),
     }
     if trouble:
         exit_note["trouble"] = json.loads(trouble)
@@ -184,6 +187,48 @@ def wait_for(pid: int) -> tuple[int, resource.struct_rusage]:
         ended, status, used = os.wait4(-1, 0)
         if ended == pid:
             return status, used
+
+
+def killed_for_memory(pid: int, kills_before: int) -> bool:
+    """Whether it was the kernel, out of memory, that sent the SIGKILL. Its log names the process. Where that may not be
+    read, or counts pids differently, it is taken for so when the kernel did kill something during the run."""
+    if memory_kills() <= kills_before:
+        return False
+    log = kernel_log()
+    if b"Killed process %d (" % pid in log:
+        return True
+    return not log or os.readlink("/proc/self/ns/pid") != FIRST_PID_NAMESPACE
+
+
+def memory_kills() -> int:
+    """How often the kernel killed for want of memory, in this cgroup if that is counted, else on this host."""
+    with contextlib.suppress(OSError, ValueError, StopIteration), open("/proc/self/cgroup") as file:
+        group = next(line for line in file if line.startswith("0::")).rstrip("\n")[3:]
+        return counted(f"/sys/fs/cgroup{group}/memory.events")
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        return counted("/proc/vmstat")
+    return 0
+
+
+def counted(path: str) -> int:
+    with open(path) as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
+
+
+def kernel_log() -> bytes:
+    """What there is of it; empty when it may not be read."""
+    records: list[bytes] = []
+    with contextlib.suppress(OSError):
+        fd = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        while True:
+            try:
+                records.append(os.read(fd, 8192))
+            except BrokenPipeError:  # overwritten meanwhile; the next read goes on after it
+                continue
+            except BlockingIOError:
+                break
+        os.close(fd)
+    return b"".join(records)
 
 
 def sweep() -> None:

@@ -14,6 +14,9 @@ from typing import Any, Protocol
 from botdeck.errors import StorageError
 from botdeck.models import Event, LogLine, Run
 
+POST_MORTEMS_PER_BOT = 50
+"""As many as a list of runs shows: one may have half a megabyte, and a crash loop ends a thousand times a day."""
+
 
 class Unstorable(StorageError):
     """A value does not fit into the database, however well that works."""
@@ -132,8 +135,9 @@ class Storage(Protocol):
         """At most `limit` events with an id larger than `after`, each with its id, in the order they were stored."""
 
     async def put_run(self, run: Run) -> None:
-        """Insert or replace by (bot, id), durably; an end once stored is never unset. A run with an end closes its
-        active commands."""
+        """Insert or replace by (bot, id), durably; an end once stored is never unset, and a report without a
+        post-mortem leaves the one there is. Of each bot the POST_MORTEMS_PER_BOT that were first stored last are kept.
+        A run with an end closes its active commands."""
 
     async def runs(self, bot: str, limit: int = 50) -> list[Run]:
         """Newest first, each without its `post_mortem`."""

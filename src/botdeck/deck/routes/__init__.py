@@ -2,13 +2,14 @@
 
 from fastapi import APIRouter
 
-from botdeck.deck.routes import auth, bots, dashboard, health, live, runner
+from botdeck.deck.routes import auth, bots, dashboard, health, live, runner, runners
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     auth.router,
     dashboard.router,
     bots.router,
+    runners.router,
     live.router,
     runner.router,
 )

@@ -8,6 +8,7 @@ from fastapi import APIRouter, HTTPException, Path, Query
 from botdeck.deck.context import CurrentDeck, CurrentPrincipal
 from botdeck.deck.errors import documented
 from botdeck.deck.permissions import Permission, requires
+from botdeck.errors import UnknownRun
 from botdeck.models import Action, ActionResult, BotList, BotStatus, DashboardStats, LogPage, Run
 
 router = APIRouter(prefix="/api")
@@ -63,6 +64,19 @@ async def bot_runs(name: Name, deck: CurrentDeck, limit: Annotated[int, Query(ge
     """Newest first."""
     deck.fleet.status(name)
     return await deck.storage.runs(name, limit)
+
+
+@router.get(
+    "/bots/{name}/runs/{run}", tags=_FLEET, summary="One life of its process", responses=documented(401, 404, 503)
+)
+@requires(Permission.READ)
+async def bot_run(name: Name, run: Annotated[str, Path(description="Id of the run.")], deck: CurrentDeck) -> Run:
+    """With what it left for those who ask why it ended, once it is over."""
+    deck.fleet.status(name)
+    found = await deck.storage.run(name, run)
+    if found is None:
+        raise UnknownRun(f"{name} has no run '{run}'. Its runs are at /api/bots/{name}/runs.")
+    return found
 
 
 @router.post("/bots/{name}/{action}", tags=_FLEET, summary="Give an order", responses=_ACTION_ERRORS)

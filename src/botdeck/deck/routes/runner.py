@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from botdeck.deck.context import CurrentDeck
+from botdeck.deck.context import CurrentDeck, CurrentPrincipal
 from botdeck.deck.permissions import Permission, requires
 from botdeck.deck.runner_link import LinkClosed
 from botdeck.deck.sockets import SocketWire
@@ -16,11 +16,11 @@ router = APIRouter()
 
 @router.websocket("/api/runner/link", name="runner_link")
 @requires(Permission.RUNNER)
-async def runner_link(websocket: WebSocket, deck: CurrentDeck) -> None:
+async def runner_link(websocket: WebSocket, deck: CurrentDeck, principal: CurrentPrincipal) -> None:
     wire = SocketWire(websocket, largest_frame=MAX_FRAME_BYTES)
     try:
         await websocket.accept()
-        await deck.runners.serve(_frames(websocket), wire.send)
+        await deck.runners.serve(_frames(websocket), wire.send, joined_as=principal.runner)
     except LinkClosed as closed:
         await wire.part(closed.code, str(closed))
     except (ConnectionError, WebSocketDisconnect):

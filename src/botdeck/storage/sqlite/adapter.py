@@ -5,14 +5,16 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from botdeck.errors import StorageConflict, StorageError
-from botdeck.models import Event, LogLine, Run
-from botdeck.storage.port import Batch, Cursor, Document, Ingested, Retention, Totals
+from botdeck.models import Cause, Event, LogLine, PostMortem, Run
+from botdeck.protocol.codec import from_json, to_json
+from botdeck.storage.port import POST_MORTEMS_PER_BOT, Batch, Cursor, Document, Ingested, Retention, Totals
 from botdeck.storage.rollups import bucket_of, from_micros, micros
 from botdeck.storage.sqlite import connection as connections
 from botdeck.storage.sqlite import ingest, migrate, retention
@@ -31,12 +33,22 @@ _TOTALS = """SELECT
     (SELECT sum(n) FROM bucket WHERE bot = :bot AND metric = 'sent' AND bucket >= :since AND bucket < :until),
     (SELECT count(*) FROM active_command WHERE bot = :bot AND started > :active_since)"""
 _LINE = "SELECT id, bot, run, time, stream, level, text FROM log WHERE bot = ?"
-_RUN = "SELECT id, bot, started, pid, ended, exit_code, signal, reason FROM run WHERE bot = ?"
+_RUN = """SELECT id, bot, started, pid, ended, exit_code, signal, reason, cause, operator, stop_timed_out, cpu_s,
+    peak_memory_bytes FROM run WHERE bot = ?"""
 _PUT_RUN = """
-INSERT INTO run (bot, id, started, pid, ended, exit_code, signal, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO run (bot, id, started, pid, ended, exit_code, signal, reason, cause, operator, stop_timed_out, cpu_s,
+    peak_memory_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET started = excluded.started, pid = excluded.pid, ended = excluded.ended,
-    exit_code = excluded.exit_code, signal = excluded.signal, reason = excluded.reason
+    exit_code = excluded.exit_code, signal = excluded.signal, reason = excluded.reason, cause = excluded.cause,
+    operator = excluded.operator, stop_timed_out = excluded.stop_timed_out, cpu_s = excluded.cpu_s,
+    peak_memory_bytes = excluded.peak_memory_bytes
     WHERE ended IS NULL OR excluded.ended IS NOT NULL"""
+_POST_MORTEM = "SELECT body FROM post_mortem WHERE bot = ? AND run = ?"
+_PUT_POST_MORTEM = """
+INSERT INTO post_mortem (bot, run, body) VALUES (?, ?, ?) ON CONFLICT (bot, run) DO UPDATE SET body = excluded.body"""
+_FORGET_POST_MORTEMS = """
+DELETE FROM post_mortem WHERE bot = ? AND id IN
+    (SELECT id FROM post_mortem WHERE bot = ? ORDER BY id DESC LIMIT -1 OFFSET ?)"""
 
 
 class SqliteStorage:
@@ -130,8 +142,7 @@ class SqliteStorage:
         return [_run(row) for row in await self._read(lambda c: c.execute(sql, (bot, limit)).fetchall())]
 
     async def run(self, bot: str, run_id: str) -> Run | None:
-        row = await self._read(lambda c: c.execute(f"{_RUN} AND id = ?", (bot, run_id)).fetchone())
-        return None if row is None else _run(row)
+        return await self._read(lambda c: _whole_run(c, bot, run_id))
 
     async def put_document(self, kind: str, document: Document) -> Document:
         version = await self._write(lambda c: _put_document(c, kind, document))
@@ -215,7 +226,7 @@ def _line(row: tuple[Any, ...]) -> LogLine:
 
 
 def _run(row: tuple[Any, ...]) -> Run:
-    key, bot, started, pid, ended, exit_code, signal, reason = row
+    key, bot, started, pid, ended, exit_code, signal, reason, cause, operator, timed_out, cpu_s, peak = row
     return Run(
         id=key,
         bot=bot,
@@ -225,7 +236,20 @@ def _run(row: tuple[Any, ...]) -> Run:
         exit_code=exit_code,
         signal=signal,
         reason=reason,
+        cause=None if cause is None else Cause(cause),
+        operator=operator,
+        stop_timed_out=bool(timed_out),
+        cpu_s=cpu_s,
+        peak_memory_bytes=peak,
     )
+
+
+def _whole_run(connection: Connection, bot: str, run_id: str) -> Run | None:
+    row = connection.execute(f"{_RUN} AND id = ?", (bot, run_id)).fetchone()
+    if row is None:
+        return None
+    left = connection.execute(_POST_MORTEM, (bot, run_id)).fetchone()
+    return replace(_run(row), post_mortem=None if left is None else from_json(PostMortem, json.loads(left[0])))
 
 
 def _document(row: tuple[Any, ...]) -> Document:
@@ -234,8 +258,12 @@ def _document(row: tuple[Any, ...]) -> Document:
 
 def _put_run(connection: Connection, run: Run) -> None:
     ended = None if run.ended_at is None else micros(run.ended_at)
-    values = (run.bot, run.id, micros(run.started_at), run.pid, ended, run.exit_code, run.signal, run.reason)
-    connection.execute(_PUT_RUN, values)
+    how = (run.exit_code, run.signal, run.reason, run.cause, run.operator, run.stop_timed_out)
+    used = (run.cpu_s, run.peak_memory_bytes)
+    connection.execute(_PUT_RUN, (run.bot, run.id, micros(run.started_at), run.pid, ended, *how, *used))
+    if run.post_mortem is not None:
+        connection.execute(_PUT_POST_MORTEM, (run.bot, run.id, json.dumps(to_json(run.post_mortem))))
+        connection.execute(_FORGET_POST_MORTEMS, (run.bot, run.bot, POST_MORTEMS_PER_BOT))
     if ended is not None:
         connection.execute("DELETE FROM active_command WHERE bot = ? AND run = ?", (run.bot, run.id))
 
