@@ -174,7 +174,9 @@ class Stream:
 
     def _before(self, offset: int) -> bytes:
         begin = max(self.base, offset - LAST_BYTES)
-        return os.pread(self.fileno(), offset - begin, begin - self.base)
+        last = bytearray(offset - begin)
+        os.preadv(self.fileno(), [last], begin - self.base)
+        return bytes(last)
 
     def check_name(self) -> None:
         """Say so when the name does not lead to the file any more, as soon as it is known where the deck stands."""
