@@ -29,6 +29,7 @@ from botdeck.runner.budget import Budgets
 from botdeck.runner.deck_address import NoDeck, find_deck, parse_url
 from botdeck.runner.deck_link import DeckLink
 from botdeck.runner.environment import without_botdeck
+from botdeck.runner.heap import keep_freed_memory
 from botdeck.runner.journal import Journal
 from botdeck.runner.process import boot_id
 from botdeck.runner.run_dir import FOLDER_MODE, RunDirectory
@@ -284,6 +285,7 @@ def main(argv: list[str]) -> int:
         return 2
     try:
         _raise_limit_of_open_files()
+        keep_freed_memory()
         asyncio.run(_run(settings, options))
     except (BotdeckError, OSError) as error:
         print(f"The runner cannot work: {error}", file=sys.stderr)  # noqa: T201
