@@ -750,3 +750,36 @@ def test_where_no_holes_can_be_made_what_is_dropped_is_skipped(
     assert gap > 990_000
     assert deck.data == LINES[:begin] + LINES[begin + gap :]
     assert file.path.read_bytes() == LINES
+
+
+def test_a_file_without_a_name_stays_open_until_the_deck_has_it(file: File, stream: Stream) -> None:
+    deck = Deck()
+    stream.begin(0)
+    file.write(b"last words")
+    stream.look(NOON)
+    file.path.unlink()
+
+    stream.end(NOON)
+    stream.rest()
+    ship(stream, deck)
+
+    assert deck.data == b"last words"
+    assert stream.complete
+
+
+def test_a_file_that_is_gone_for_good_ends_its_stream_and_is_said(file: File, stream: Stream) -> None:
+    deck = Deck()
+    stream.begin(0)
+    file.path.unlink()
+    stream.over = True
+    with pytest.raises(FileNotFoundError):
+        stream.next_frame(NOON)
+
+    stream.give_up()
+    ship(stream, deck)
+
+    assert deck.final
+    assert stream.complete
+    assert deck.notices == [
+        "Somebody removed the file that this output goes to before all of it was shipped; the rest is lost."
+    ]

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import errno
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from botdeck.runner.stream import Stream
-from botdeck.runner.tail import Tail
+from botdeck.runner.tail import NO_WATCHES, Tail
 
 
 class Watched:
@@ -83,3 +84,25 @@ async def test_what_cannot_be_read_is_told_and_told_again_when_it_can(tmp_path: 
 
     assert missing == ("unreadable", f"What bots write cannot be read now, and is shipped later: {path}.")
     assert there == ("unreadable", None)
+
+
+async def test_that_there_are_no_more_watches_is_told_once_and_files_are_looked_at(tmp_path: Path) -> None:
+    told, grown = list[tuple[str, str | None]](), asyncio.Queue[Stream]()
+    tail = Tail(grown.put_nowait, lambda key, sentence: told.append((key, sentence)))
+    os.close(tail._inotify)
+    tail._inotify = -1
+    task = asyncio.create_task(tail.run())
+    for name in ("one", "two"):
+        (tmp_path / name).touch()
+        tail.watch(Stream(f"b/r/{name}", tmp_path / name))
+    async with asyncio.timeout(10):
+        while not told:
+            await asyncio.sleep(0.005)
+        (tmp_path / "two").write_bytes(b"text")
+        stream = await grown.get()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+    assert stream.name == "b/r/two"
+    assert told == [("watches", NO_WATCHES)]

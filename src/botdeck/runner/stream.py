@@ -349,7 +349,7 @@ class Stream:
         if self.sent + len(payload) < gap.begin:
             return self._whole_lines_of(payload)
         whole = payload.rfind(b"\n") + 1
-        if gap.size and whole < len(payload) and (whole or self.whole_lines):
+        if gap.size and whole < len(payload) and (whole or self.whole_lines or self._begins_line(self.sent)):
             self._gaps.add(Gap(begin=self.sent + whole, end=gap.end, reasons=gap.reasons))
             return payload[:whole]
         return payload
@@ -369,14 +369,17 @@ class Stream:
 
     def _half_line(self, begin: int, end: int) -> int | None:
         """How many bytes after a gap are the rest of a line; None: of an event that is not whole yet."""
-        at = begin - self.base
-        if at <= 0 or begin >= end or os.pread(self.fileno(), 1, at - 1) == b"\n":
+        if begin >= end or self._begins_line(begin):
             return 0
-        rest = os.pread(self.fileno(), min(end - begin, LONGEST_HALF_LINE), at)
+        rest = os.pread(self.fileno(), min(end - begin, LONGEST_HALF_LINE), begin - self.base)
         newline = rest.find(b"\n") + 1
         if newline or not self.whole_lines:
             return newline
         return len(rest) if self.over or len(rest) >= LONGEST_HALF_LINE else None
+
+    def _begins_line(self, offset: int) -> bool:
+        at = offset - self.base
+        return at <= 0 or os.pread(self.fileno(), 1, at - 1) == b"\n"
 
     def _read_piece(self, begin: int, end: int) -> bytes:
         return self._whole_lines_of(self._read(begin, end))
