@@ -77,14 +77,14 @@ pins: $(INSTALLED) ## Compile the pinned requirements
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-package botdeck \
 		--extra dev --output-file requirements/dev.txt pyproject.toml requirements/dev.in
 
-bench: $(patsubst bench/%.py,bench-%,$(wildcard bench/[a-z]*.py)) ## Every benchmark
+bench: $(patsubst bench/%.py,bench-%,$(wildcard bench/[a-z]*.py)) ## Every benchmark and proof (most of an hour)
 
 bench-latency: browser
 bench-%: install ## One benchmark, such as bench-latency; ARGS=--json for figures on the last line
-	@$(BIN)/python bench/$*.py $(ARGS)
+	@$(BIN)/python -m bench.$* $(ARGS)
 
 wheel: $(INSTALLED) ## Build the distribution with the pages inside
 	$(BIN)/python -m build --no-isolation
 
 clean:
-	rm -rf $(VENV) frontend/node_modules src/botdeck/deck/static dist
+	rm -rf $(VENV) .bench frontend/node_modules src/botdeck/deck/static dist

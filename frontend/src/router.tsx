@@ -10,6 +10,7 @@ import {
 import { NotFound } from './components/NotFound'
 import { Unreachable } from './components/Unreachable'
 import { Dashboard } from './pages/Dashboard'
+import { SignedIn } from './pages/SignedIn'
 import { ApiError, authAPI, onSessionOver } from './services/api'
 import { deckUrl } from './services/address'
 import { deck } from './stores/deck'
@@ -40,7 +41,7 @@ const signedIn = createRoute({
       throw redirect({ to: '/sign-in', search: location.pathname === '/' ? {} : { to: location.pathname } })
     }
   },
-  component: Outlet,
+  component: SignedIn,
 })
 
 const home = createRoute({ getParentRoute: () => signedIn, path: '/', component: () => <Dashboard bot={null} /> })
@@ -51,6 +52,18 @@ const bot = createRoute({
   component: function Bot() {
     return <Dashboard bot={bot.useParams().name} />
   },
+})
+
+const run = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/bots/$name/runs/$run',
+  component: lazyRouteComponent(() => import('./pages/RunPage'), 'RunPage'),
+})
+
+const hosts = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/hosts',
+  component: lazyRouteComponent(() => import('./pages/Hosts'), 'Hosts'),
 })
 
 const signIn = createRoute({
@@ -73,7 +86,7 @@ const setup = createRoute({
   component: lazyRouteComponent(() => import('./pages/Setup'), 'Setup'),
 })
 
-export const routeTree = root.addChildren([signedIn.addChildren([home, bot]), signIn, setup])
+export const routeTree = root.addChildren([signedIn.addChildren([home, bot, run, hosts]), signIn, setup])
 
 export function createAppRouter(history?: RouterHistory) {
   const router = createRouter({

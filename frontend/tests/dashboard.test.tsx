@@ -15,6 +15,7 @@ const CALM = { ...SIGNED_IN, 'GET /api/bots/hello/runs': () => ({ body: [] }) }
 const POLLED = {
   ...CALM,
   'GET /api/bots': () => ({ body: FLEET }),
+  'GET /api/runners': () => ({ body: [] }),
   'GET /api/dashboard/stats': () => ({ body: stats({ messages_today: 50_000, recent_logs: [line(2), line(3)] }) }),
 }
 
@@ -175,7 +176,7 @@ describe('stale', () => {
     await beLive(snapshot({ fleet: { default_bot: 'hello', bots: [away] } }))
 
     expect(await screen.findByTestId('state')).toHaveTextContent(/^Unknown$/)
-    expect(screen.getByTestId('reason')).toHaveTextContent('its runner is away')
+    expect(screen.getByTestId('reason')).toHaveTextContent('Its runner is away.')
     expect(screen.getByRole('button', { name: 'Start' })).toBeDisabled()
   })
 })

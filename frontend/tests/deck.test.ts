@@ -19,6 +19,7 @@ interface Known {
   bots: Record<string, Record<string, unknown>>
   logs: Record<string, number[]>
   gaps: Record<string, [number, number]>
+  runners?: readonly unknown[] | null
 }
 
 // Python reads the same files: what it would send is what this understands.
@@ -36,13 +37,14 @@ function known(state: DeckState): Known {
     bots: Object.fromEntries(
       Object.entries(state.bots).map(([name, { status, uptime, stats }]) => [
         name,
-        { state: status.state, uptime_s: uptime.seconds, ...stats },
+        { state: status.state, sample: status.sample, uptime_s: uptime.seconds, ...stats },
       ]),
     ),
     logs: Object.fromEntries(Object.entries(state.logs).map(([name, { lines }]) => [name, lines.map(({ id }) => id)])),
     gaps: Object.fromEntries(
       Object.entries(state.logs).flatMap(([name, { gap }]) => (gap ? [[name, [gap.after, gap.before]]] : [])),
     ),
+    runners: state.runners,
   }
 }
 
@@ -69,7 +71,7 @@ describe('the fold', () => {
     const fleet = { default_bot: 'hello', bots: [status({ state: 'unhealthy' })] }
     const polled = after([
       snapshot(),
-      { type: 'polled', fleet, stats: stats({ messages_today: 48_260, recent_logs: [line(2), line(3)] }) },
+      { type: 'polled', fleet, runners: [], stats: stats({ messages_today: 48_260, recent_logs: [line(2), line(3)] }) },
     ])
 
     expect(polled.bots.hello?.status.state).toBe('unhealthy')

@@ -24,3 +24,10 @@ window.ResizeObserver = class {
 Element.prototype.scrollTo = () => undefined
 window.scrollTo = () => undefined
 Element.prototype.scrollIntoView = () => undefined
+HTMLDialogElement.prototype.showModal = function showModal() {
+  this.open = true
+}
+HTMLDialogElement.prototype.close = function close() {
+  this.open = false
+  this.dispatchEvent(new Event('close'))
+}

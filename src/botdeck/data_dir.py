@@ -1,6 +1,7 @@
 """The data directory: what the programs of one host leave there for each other. docs/operations.md lists the files."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -10,6 +11,8 @@ from pathlib import Path
 
 MODE = 0o711
 """Bots that run as another user pass through it, and nobody lists it."""
+READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+"""What opening a file for writing ends with where only reading is possible."""
 _FLOCK = "hhqqi"
 """`struct flock` of 64-bit Linux: type, whence, start, length, pid."""
 
@@ -75,7 +78,12 @@ def hold_lock(path: Path) -> int | None:
     A lock of the POSIX kind, for children do not inherit it and the kernel knows who holds it. The pid is written
     into the file too, for people. Raises OSError when the file cannot be made.
     """
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno not in READ_ONLY:
+            raise
+        return _hold_lock_unwritable(path)
     try:
         fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
@@ -87,13 +95,29 @@ def hold_lock(path: Path) -> int | None:
     return fd
 
 
+def _hold_lock_unwritable(path: Path) -> int | None:
+    """The same where nothing can be written, and so no exclusive lock be had: shared by one. Of two that try at the
+    same time neither gets it."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    with contextlib.suppress(BlockingIOError, PermissionError):
+        fcntl.lockf(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        if _other_holder(fd) is None:
+            return fd
+    os.close(fd)
+    return None
+
+
 def lock_holder(path: Path) -> int | None:
     """Pid of the process that holds the lock, as the kernel has it; None when nobody does. Not for the holder itself:
     closing the file here would let its lock go."""
     try:
         with path.open("rb") as file:
-            answer = fcntl.fcntl(file, fcntl.F_GETLK, struct.pack(_FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0))
+            return _other_holder(file.fileno())
     except OSError:
         return None
+
+
+def _other_holder(fd: int) -> int | None:
+    answer = fcntl.fcntl(fd, fcntl.F_GETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
     kind, _, _, _, pid = struct.unpack(_FLOCK, answer)
-    return pid if kind == fcntl.F_WRLCK else None
+    return None if kind == fcntl.F_UNLCK else pid

@@ -15,11 +15,11 @@ from botdeck.errors import NewerDatabase, StorageError
 from botdeck.models import Run
 from botdeck.storage import open_storage
 from botdeck.storage.port import Document, Retention
-from botdeck.storage.sqlite import SqliteStorage
+from botdeck.storage.sqlite import SqliteStorage, retention
 from botdeck.storage.sqlite import adapter as sqlite_adapter
 from botdeck.storage.sqlite.migrate import Migration, migrate, migrations
 from botdeck.storage.sqlite.writer import Writer
-from tests.contract.test_storage import NOON, Feed, event, figures, line, received
+from tests.contract.test_storage import NOON, Feed, event, figures, line, output, received
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ async def test_the_dashboards_figures_are_found_by_index_alone(storage: SqliteSt
     connection.close()
 
     assert not [step for step in plan if step.startswith("SCAN") and step != "SCAN CONSTANT ROW"]
-    assert not [step for step in plan if " event " in step or " person " in step or " log " in step]
+    assert not [step for step in plan if " event " in step or " person " in step or " log_chunk " in step]
 
 
 async def test_removed_rows_give_their_space_back(storage: SqliteStorage, path: Path) -> None:
@@ -128,6 +128,19 @@ async def test_removed_rows_give_their_space_back(storage: SqliteStorage, path: 
 
     assert path.stat().st_size < full / 2
     assert ask(path, "PRAGMA integrity_check") == "ok"
+
+
+async def test_much_output_is_removed_in_several_steps(storage: SqliteStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed = Feed(storage)
+    for _ in range(20):
+        await feed.send(output("x" * 1000))
+    monkeypatch.setattr(retention, "MOST_BYTES", 5000)
+    kinds = retention.steps(["greeter"], Retention(lines_per_bot=2), NOON)
+    step = [*kinds][1]
+
+    outcomes = [(await storage._write(step), len((await storage.logs("greeter"))[0])) for _ in range(4)]
+
+    assert outcomes == [(True, 15), (True, 10), (True, 5), (False, 2)]
 
 
 # Troubles in words
@@ -169,17 +182,19 @@ async def test_another_programs_database(tmp_path: Path) -> None:
 
 
 async def test_a_damaged_database(storage: SqliteStorage, path: Path) -> None:
-    await Feed(storage).send(*[line("x" * 500) for _ in range(200)])
+    feed = Feed(storage)
+    await feed.send(*[line("x" * 500) for _ in range(200)])
     await storage.close()
+    half = path.stat().st_size // 2
     with path.open("r+b") as file:
-        file.seek(4096)
-        file.write(b"\xde\xad" * (path.stat().st_size // 2 - 2048))
+        file.seek(half)
+        file.write(b"\xde\xad" * (half // 2))
 
     await storage.open()
     with pytest.raises(StorageError, match=r"is damaged \(.*\)\. Restore a backup"):
         await storage.logs("greeter")
     with pytest.raises(StorageError, match="is damaged"):
-        await Feed(storage).send(line("x"))
+        await feed.send(line("x"))
 
 
 async def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
@@ -312,6 +327,54 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(plain: Path) -> No
     assert ask(plain, "SELECT count(*) FROM pragma_table_info('a')") == 1
     run_migrations(plain, FIRST, SECOND)
     assert ask(plain, "SELECT y FROM a") == 2
+
+
+RECEIVED = int(NOON.timestamp()) * 1_000_000
+OLD_LINES = [
+    (3, "greeter", "r1", 1_000_000, RECEIVED, "out", None, "x" * 16_384 + "… (20 bytes more)"),
+    (4, "other", "r9", 1_000_000, RECEIVED, "out", None, "noise"),
+    (7, "greeter", "r1", 1_000_001, RECEIVED, "log", "error", "it broke\nTraceback ..."),
+    (9, "greeter", "r2", 1_000_002, RECEIVED, "out", "warning", ""),
+]
+
+
+async def test_lines_of_the_first_format_stay_as_they_were(plain: Path) -> None:
+    run_migrations(plain, *migrations()[:1])
+    connection = sqlite3.connect(plain)
+    sql = "INSERT INTO log (id, bot, run, time, received, stream, level, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    connection.executemany(sql, OLD_LINES)
+    connection.execute("INSERT INTO counter VALUES ('greeter', 'lines', 3)")
+    connection.execute("UPDATE sqlite_sequence SET seq = 12")  # the newest were removed
+    connection.commit()
+    connection.close()
+
+    storage = SqliteStorage(plain)
+    await storage.open()
+    old, _ = await storage.logs("greeter")
+    (new,) = (await Feed(storage).send(output("new"))).lines
+    lines, _ = await storage.logs("greeter")
+    await storage.retain(Retention(lines_per_bot=2), NOON)
+    kept, _ = await storage.logs("greeter")
+    await storage.close()
+
+    assert [(line.id, line.bot, line.run, line.stream, line.level, line.text) for line in old] == [
+        (number, bot, run, stream, level, text)
+        for number, bot, run, _, _, stream, level, text in OLD_LINES
+        if bot == "greeter"
+    ]
+    assert [line.time.microsecond for line in old] == [0, 1, 2]
+    assert new.id > 12
+    assert lines == [*old, new]
+    assert kept == [old[-1], new]
+
+
+async def test_lines_that_came_into_an_empty_database_of_the_first_format_begin_at_one(plain: Path) -> None:
+    run_migrations(plain, *migrations()[:1])
+    storage = SqliteStorage(plain)
+    await storage.open()
+
+    assert [line.id for line in (await Feed(storage).send(output("a", "b"))).lines] == [1, 2]
+    await storage.close()
 
 
 async def test_runs_of_the_first_format_are_kept(plain: Path) -> None:

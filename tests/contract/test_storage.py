@@ -12,6 +12,8 @@ import pytest
 
 from botdeck.errors import StorageConflict, StorageError
 from botdeck.models import Cause, Event, LastCommand, LogLine, MemoryPoint, PostMortem, Run
+from botdeck.storage import stream_lines
+from botdeck.storage.log_pieces import Output, Piece
 from botdeck.storage.port import POST_MORTEMS_PER_BOT, Batch, Cursor, Document, Ingested, Retention, Storage, Unstorable
 from botdeck.storage.sqlite import SqliteStorage
 
@@ -53,6 +55,11 @@ def line(text: str, *, bot: str = "greeter", run: str = "r1", **more: Any) -> Lo
     return LogLine(id=0, bot=bot, run=run, text=text, **values)
 
 
+def output(*texts: str, bot: str = "greeter", run: str = "r1", time: datetime = NOON) -> Output:
+    data = "".join(f"{text}\n" for text in texts).encode()
+    return Output(bot=bot, run=run, time=time, data=data, count=len(texts))
+
+
 class Feed:
     """Sends one stream, batch after batch; a batch is as long as it has items."""
 
@@ -61,7 +68,9 @@ class Feed:
         self.bot, self.run, self.stream = bot, run, f"{bot}/{run}/{kind}"
         self.offset = 0
 
-    def batch(self, *items: Event | LogLine, at: datetime = NOON, carry: bytes = b"", over: bool = False) -> Batch:
+    def batch(
+        self, *items: Event | Piece, at: datetime = NOON, carry: bytes = b"", over: bool = False, dropped: int = 0
+    ) -> Batch:
         return Batch(
             stream=self.stream,
             bot=self.bot,
@@ -69,11 +78,12 @@ class Feed:
             offset=self.offset,
             after=Cursor(offset=self.offset + max(1, len(items)), carry=carry, over=over),
             events=[item for item in items if isinstance(item, Event)],
-            lines=[item for item in items if isinstance(item, LogLine)],
+            lines=[item for item in items if not isinstance(item, Event)],
+            dropped_bytes=dropped,
             received_at=at,
         )
 
-    async def send(self, *items: Event | LogLine, **more: Any) -> Ingested:
+    async def send(self, *items: Event | Piece, **more: Any) -> Ingested:
         ingested = await self.storage.ingest(self.batch(*items, **more))
         assert ingested.applied
         self.offset = ingested.cursor.offset
@@ -480,6 +490,70 @@ async def test_pages_of_lines_in_both_directions(storage: Storage, feed: Feed) -
     assert await storage.logs("greeter", after=0, limit=2) == (lines[:2], True)
 
 
+async def test_output_is_lines_with_the_ids_that_follow_each_other(storage: Storage, feed: Feed) -> None:
+    pieces = [line("a note", stream="note", level="warning"), output("one", "ERROR two"), line("three"), output("4")]
+
+    stored = (await feed.send(*pieces)).lines
+
+    assert [line.text for line in stored] == ["a note", "one", "ERROR two", "three", "4"]
+    assert [line.stream for line in stored] == ["note", "out", "out", "out", "out"]
+    assert [line.level for line in stored] == ["warning", None, "error", None, None]
+    assert [line.id for line in stored] == list(range(stored[0].id, stored[0].id + 5))
+    assert (await storage.logs("greeter"))[0] == list(stored)
+    (after,) = (await feed.send(line("next"))).lines
+    assert after.id > stored[-1].id
+
+
+async def test_output_is_shown_as_people_see_it(storage: Storage, feed: Feed) -> None:
+    longest = stream_lines.MAX_OUTPUT_LINE_BYTES
+    data = b"10%\r99%\r100%\r\nbad \xff utf-8\n\n" + b"x" * (longest + 7) + b"\n\x00\x1b[31mred\n"
+    await feed.send(Output(bot="greeter", run="r1", time=NOON, data=data, count=5))
+
+    lines, _ = await storage.logs("greeter")
+
+    assert [line.text for line in lines] == [
+        "100%",
+        "bad \ufffd utf-8",
+        "",
+        "x" * longest + "… (7 bytes more)",
+        "\x00\x1b[31mred",
+    ]
+    assert {(line.bot, line.run, line.time, line.stream) for line in lines} == {("greeter", "r1", NOON, "out")}
+
+
+async def test_any_page_of_output_is_cut_at_the_right_lines(storage: Storage, feed: Feed) -> None:
+    """Against the whole list, for every place in it, stretches and single lines mixed, another bot between them."""
+    everything: list[LogLine] = []
+    other = Feed(storage, bot="other")
+    for length in (1, 5, 0, 3, 1, 7):
+        texts = [f"{length}/{number}" for number in range(length)]
+        everything += (await feed.send(output(*texts) if texts else line("single"))).lines
+        await other.send(output("noise", "noise", bot="other"))
+
+    last = everything[-1].id
+    for limit in (1, 4, 6, 100):
+        assert await storage.logs("greeter", limit=limit) == (everything[-limit:], len(everything) > limit)
+        for border in range(last + 4):
+            before = [line for line in everything if line.id < border]
+            after = [line for line in everything if line.id > border]
+            page = await storage.logs("greeter", before=border, limit=limit)
+            assert page == (before[-limit:], len(before) > limit)
+            page = await storage.logs("greeter", after=border, limit=limit)
+            assert page == (after[:limit], len(after) > limit)
+
+
+async def test_what_never_came_is_counted(storage: Storage, feed: Feed) -> None:
+    batch = feed.batch(line("a note"), dropped=1000)
+    await storage.ingest(batch)
+    await storage.ingest(batch)
+    feed.offset = 1
+    await feed.send(dropped=24)
+    await Feed(storage, bot="other").send(dropped=7)
+
+    assert (await storage.totals("greeter", *DAY, NOON)).dropped_bytes == 1024
+    assert (await storage.totals("nobody", *DAY, NOON)).dropped_bytes == 0
+
+
 # Runs
 
 
@@ -664,6 +738,34 @@ async def test_a_noisy_bot_loses_its_oldest_lines_and_a_quiet_one_none(storage: 
     assert [line.text for line in (await storage.logs("greeter", limit=1000))[0]] == [str(n) for n in range(2450, 2500)]
     assert [event.seq for _, event in await storage.events("greeter")] == list(range(1080, 1100))
     assert len((await storage.logs("quiet"))[0]) == len(await storage.events("quiet")) == 1
+
+
+async def test_a_stretch_of_output_goes_when_no_line_of_it_is_to_be_kept(storage: Storage, feed: Feed) -> None:
+    await Feed(storage, bot="quiet").send(output("precious", bot="quiet"))
+    for number in range(10):
+        await feed.send(output(*[f"{number}/{line}" for line in range(100)]))
+
+    async def kept(lines_per_bot: int) -> int:
+        assert await storage.retain(Retention(lines_per_bot=lines_per_bot), NOON, budget_ms=60_000)
+        lines, _ = await storage.logs("greeter", limit=2000)
+        assert [line.text for line in lines] == [f"{n // 100}/{n % 100}" for n in range(1000 - len(lines), 1000)]
+        return len(lines)
+
+    # Twice each, for what was removed must be counted, or the second time removes more.
+    assert [await kept(most) for most in (950, 950, 201, 201, 200, 200, 1, 1)] == [
+        *(1000, 1000, 300, 300),
+        *(200, 200, 100, 100),
+    ]
+    assert [line.text for line in (await storage.logs("quiet"))[0]] == ["precious"]
+
+
+async def test_old_output_goes(storage: Storage, feed: Feed) -> None:
+    await feed.send(output("old", "older"), at=NOON)
+    await feed.send(output("new"), at=NOON + timedelta(days=5))
+
+    assert await storage.retain(KEEP, NOON + timedelta(days=31))
+
+    assert [line.text for line in (await storage.logs("greeter"))[0]] == ["new"]
 
 
 async def test_retention_stops_when_its_time_is_used_up(storage: Storage, feed: Feed) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from botdeck.models import Action, BotStatus, Run, Sample
+from botdeck.models import Action, BotStatus, HostLoad, Run, Sample
 from botdeck.protocol.frames import (
     PROTOCOL_VERSION,
     Ack,
@@ -58,6 +58,7 @@ class FakeDeck:
         self.runs: dict[str, Run] = {}
         self.statuses: list[BotStatus] = []
         self.samples: list[Sample] = []
+        self.loads: list[HostLoad] = []
         self.troubles: list[list[str]] = []
         """All that was said to be wrong, each time it was said."""
         self.fleets: list[Fleet] = []
@@ -179,8 +180,9 @@ class FakeDeck:
             case RunReport(run=run):
                 self.runs[run.id] = run
                 await link.send(encode(RunStored(run=run.id, ended=run.ended_at is not None)))
-            case Samples(samples=samples):
+            case Samples(samples=samples, load=load):
                 self.samples += samples
+                self.loads.append(load)
             case Troubles(sentences=sentences):
                 self.troubles.append(sentences)
             case OrderResult() as result:

@@ -60,7 +60,7 @@ async def test_a_runner_with_a_wrong_token_is_told_so(house: House) -> None:
 async def test_a_runner_of_another_version_is_told_so(house: House) -> None:
     assert await link_answer(house, a_hello(version=99)) == (
         4400,
-        "The runner speaks version 99 of the protocol, this deck 2.",
+        f"The runner speaks version 99 of the protocol, this deck {frames.PROTOCOL_VERSION}.",
     )
 
 
@@ -439,7 +439,7 @@ async def test_a_runner_that_dies_in_the_middle_costs_no_line_and_no_noise(
             await browser.until(lambda m: m["type"] == "snapshot" and m["data"]["stats"] is not None)
             for number in range(30):
                 await runner.send_data("helper/r1/out", f"{number}\n".encode())
-            await runner.acknowledged("helper/r1/out", 2)
+            await runner.until(lambda: runner.acks.get("helper/r1/out", 0) >= 2)
             runner.socket.transport.abort()
         await browser.until(lambda m: m["type"] == "bot_status" and m["data"]["state"] == "unknown")
         async with house.runner("local", "helper") as again:
@@ -450,6 +450,48 @@ async def test_a_runner_that_dies_in_the_middle_costs_no_line_and_no_noise(
     shown = [line["id"] for m in browser.messages if m["type"] == "log" for line in m["data"]["lines"]]
     assert shown == [line.id for line in stored]
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_what_a_runner_dropped_is_counted_and_shown_live_at_its_place(house: House) -> None:
+    async with house.set_up() as page, house.browser(page) as browser, house.runner("local", "helper") as runner:
+        await browser.until(lambda m: m["type"] == "snapshot" and m["data"]["stats"] is not None)
+        gap = frames.Data(
+            stream="helper/r1/out",
+            offset=0,
+            time=datetime.now(UTC),
+            gap=5_000_000,
+            notice="5 MB were dropped: it printed too much at once.",
+            payload=b"after\n",
+        )
+        await runner.socket.send(frames.encode_data(gap))
+        await runner.acknowledged("helper/r1/out", 5_000_006)
+        log = await browser.next_of("log")
+        stats = (await page.get("api/bots/helper/stats")).json()
+
+    assert [(line["stream"], line["level"], line["text"]) for line in log["lines"]] == [
+        ("note", "warning", "5 MB were dropped: it printed too much at once."),
+        ("out", None, "after"),
+    ]
+    assert stats["dropped_bytes"] == 5_000_000
+    assert [line["text"] for line in stats["recent_logs"]] == [line["text"] for line in log["lines"]]
+
+
+async def test_a_watched_flood_is_stored_whole_and_shown_by_its_last_lines(house: House) -> None:
+    stream = "helper/r1/out"
+    async with house.set_up() as page, house.browser(page) as browser, house.runner("local", "helper") as runner:
+        await browser.until(lambda m: m["type"] == "snapshot" and m["data"]["stats"] is not None)
+        for start in range(0, 30_000, 3000):
+            await runner.send_data(stream, b"".join(b"%d\n" % number for number in range(start, start + 3000)))
+        await runner.acknowledged(stream, runner.sent[stream])
+        await browser.until(lambda m: m["type"] == "log" and m["data"]["lines"][-1]["text"] == "29999")
+
+    batches = [m["data"] for m in browser.messages if m["type"] == "log"]
+    assert sum(len(batch["lines"]) + batch["dropped"] for batch in batches) == 30_000
+    assert all(len(batch["lines"]) <= 1000 for batch in batches)
+    stored, _ = await house.storage.logs("helper", limit=40_000)
+    assert [line.text for line in stored] == [str(number) for number in range(30_000)]
+    shown = {line["id"]: line["text"] for batch in batches for line in batch["lines"]}
+    assert shown.items() <= {line.id: line.text for line in stored}.items()
 
 
 async def test_streams_are_applied_side_by_side_and_each_in_order(house: House) -> None:

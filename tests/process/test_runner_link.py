@@ -48,6 +48,9 @@ class Owner:
     def shipped(self, run: RunDirectory) -> None:
         self.done.append(run.run.id)
 
+    def troubles(self) -> list[str]:
+        return []
+
 
 class Side:
     """What a runner has on its side of the link."""

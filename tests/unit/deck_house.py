@@ -19,7 +19,7 @@ from botdeck.deck.clock import SYSTEM_CLOCK, Clock
 from botdeck.deck.main import create_app
 from botdeck.deck.server import DeckServer, listen, url_of
 from botdeck.deck.sockets import DeckWebSocketProtocol
-from botdeck.models import Action, Bot, BotStatus, LogLine, State, Wanted
+from botdeck.models import Action, Bot, BotStatus, HostLoad, LogLine, Sample, State, Wanted
 from botdeck.protocol import frames
 from botdeck.settings import DeckSettings, RunnerSettings, Settings
 from botdeck.storage import open_storage
@@ -215,6 +215,12 @@ class ScriptedRunner:
     async def tell(self, status: BotStatus) -> None:
         await self.socket.send(frames.encode(frames.StatusReport(status=status)))
 
+    async def tell_samples(self, *samples: Sample, **load: Any) -> None:
+        await self.socket.send(frames.encode(frames.Samples(samples=list(samples), load=a_load(**load))))
+
+    async def tell_troubles(self, *sentences: str) -> None:
+        await self.socket.send(frames.encode(frames.Troubles(sentences=list(sentences))))
+
     async def send_data(self, stream: str, payload: bytes, *, offset: int | None = None, final: bool = False) -> int:
         """Returns the offset behind it, without waiting for the ack."""
         at = self.sent.get(stream, 0) if offset is None else offset
@@ -276,6 +282,25 @@ def a_status(bot: str, state: State = State.RUNNING, **more: Any) -> BotStatus:
         "uptime_s": 100.0 if alive else None,
     }
     return BotStatus(bot=bot, state=state, **{**values, **more})
+
+
+def a_sample(bot: str, cpu_percent: float = 1.5) -> Sample:
+    return Sample(
+        bot=bot, run="r1", cpu_percent=cpu_percent, memory_bytes=20 << 20, threads=3, open_files=11, children=1
+    )
+
+
+def a_load(**more: Any) -> HostLoad:
+    values: dict[str, Any] = {
+        "cpus": 4,
+        "cpu_percent": 12.5,
+        "load_1m": 0.5,
+        "memory_total_bytes": 8 << 30,
+        "memory_available_bytes": 4 << 30,
+        "disk_total_bytes": 100 << 30,
+        "disk_free_bytes": 50 << 30,
+    }
+    return HostLoad(**{**values, **more})
 
 
 def a_line(number: int, text: str = "", bot: str = "helper") -> LogLine:

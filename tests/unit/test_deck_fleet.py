@@ -15,7 +15,7 @@ from botdeck.protocol.frames import Member
 from botdeck.storage import open_storage
 from botdeck.storage.port import Document, Storage
 
-from .deck_house import a_status
+from .deck_house import a_sample, a_status
 
 BEGIN = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -173,3 +173,73 @@ async def test_a_broken_database_keeps_nothing_from_working(
 
     assert fleet.status("helper").state is State.RUNNING
     assert "The disk is full." in caplog.text
+
+
+async def test_a_runner_that_came_back_under_another_name_is_forgotten_unless_it_joined(
+    storage: Storage, time: Moved
+) -> None:
+    fleet = Fleet(storage, time.clock)
+    fleet.hosts.joined = {"vps"}
+    for runner, bot in (("container-1", "helper"), ("vps", "far")):
+        fleet.hosts.came(runner, host=runner, version="1")
+        fleet.told_fleet(runner, members(bot))
+        fleet.lost(runner)
+    await fleet.hosts.remember()
+    fleet.hosts.came("container-2", host="container-2", version="1")
+    fleet.told_fleet("container-2", members("helper", "far"))
+    await fleet.hosts.remember()
+    later = Fleet(storage, time.clock)
+    await later.load()
+
+    assert [(runner.name, runner.joined) for runner in fleet.runners()] == [("container-2", False), ("vps", True)]
+    assert [runner.name for runner in later.runners()] == ["container-2", "vps"]
+
+
+async def test_a_runner_is_away_since_its_link_ended_and_not_since_the_deck_began_anew(
+    storage: Storage, time: Moved
+) -> None:
+    fleet = Fleet(storage, time.clock)
+    for runner in ("gone", "here"):
+        fleet.hosts.came(runner, host="h", version="1")
+    time.at += 10
+    fleet.lost("gone")
+    await fleet.hosts.remember()
+    time.at += 10
+    later = Fleet(storage, time.clock)
+    await later.load()
+
+    assert [(runner.name, runner.connected, runner.since) for runner in fleet.runners()] == [
+        ("gone", False, BEGIN + timedelta(seconds=10)),
+        ("here", True, BEGIN),
+    ]
+    assert [(runner.name, runner.connected, runner.since) for runner in later.runners()] == [
+        ("gone", False, BEGIN + timedelta(seconds=10)),
+        ("here", False, BEGIN + timedelta(seconds=20)),
+    ]
+
+
+async def test_samples_are_of_the_runners_own_bots_and_of_those_alone_that_it_names(
+    storage: Storage, time: Moved
+) -> None:
+    fleet = Fleet(storage, time.clock)
+    fleet.told_fleet("local", members("helper", "news"))
+    fleet.told_fleet("vps", members("far"))
+    fleet.told_samples("local", [a_sample("helper"), a_sample("news"), a_sample("far"), a_sample("nobody")])
+    first = [fleet.status(bot).sample is not None for bot in ("helper", "news", "far")]
+    fleet.told_samples("local", [a_sample("helper")])
+    fleet.told_samples("vps", [a_sample("far")])
+    then = [fleet.status(bot).sample is not None for bot in ("helper", "news", "far")]
+
+    assert (first, then) == ([True, True, False], [True, False, True])
+    assert [sample.bot for sample in fleet.samples("local").samples] == ["helper"]
+
+
+async def test_a_status_carries_a_sample_of_its_own_bot_and_the_database_none(storage: Storage, time: Moved) -> None:
+    fleet = Fleet(storage, time.clock)
+    fleet.told_fleet("local", members("helper", "news", sample=a_sample("helper")))
+    await fleet.remember(["helper"])
+    (remembered,) = await storage.documents("bot")
+
+    assert fleet.status("helper").sample == a_sample("helper")
+    assert fleet.status("news").sample is None
+    assert remembered.body["status"]["sample"] is None

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -20,7 +22,7 @@ from botdeck.deck.throttle import Throttle
 from botdeck.deck.tries import Tries
 from botdeck.deck.websocket_manager import ConnectionManager
 from botdeck.errors import TooManyTries
-from botdeck.models import BotList, Operator, Role
+from botdeck.models import BotList, LogLine, Operator, Role
 
 from .deck_house import a_line, a_status, eventually
 
@@ -201,6 +203,41 @@ async def test_the_first_line_goes_at_once_and_the_next_ones_together(monkeypatc
     batches = [m["data"] for m in wire.sent[1:]]
     assert [[line["id"] for line in batch["lines"]] for batch in batches[:2]] == [[1], [2, 3, 4, 5, 6, 7]]  # type: ignore[index]
     assert (len(batches[2]["lines"]), batches[2]["dropped"]) == (500, 190)  # type: ignore[index]
+
+
+class LinesToCut(Sequence[LogLine]):
+    """Says which of its lines were looked at."""
+
+    def __init__(self, first: int, count: int) -> None:
+        self.numbers = range(first, first + count)
+        self.cut: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: Any) -> Any:
+        chosen = self.numbers[index]
+        self.cut += [chosen] if isinstance(chosen, int) else chosen
+        return a_line(chosen) if isinstance(chosen, int) else [a_line(number) for number in chosen]
+
+
+async def test_lines_that_nobody_sees_are_not_cut_out_of_their_output() -> None:
+    hub = ConnectionManager(ENVELOPES, SYSTEM_CLOCK)
+    client = hub.connect(Wire(), ANN, None)
+    feed = LogFeed(hub)
+    unwatched, first, flood = LinesToCut(1, 9), LinesToCut(10, 1), [LinesToCut(n, 300) for n in (100, 400, 700)]
+
+    feed.add("helper", unwatched)
+    client.hold("helper")
+    client.release(a_snapshot(), seen_to=0)
+    feed.add("helper", first)
+    for lines in flood:
+        feed.add("helper", lines)
+    await eventually(lambda: bool(flood[2].cut))
+    feed.close()
+
+    assert (unwatched.cut, first.cut, flood[0].cut) == ([], [10], [])
+    assert flood[1].cut + flood[2].cut == list(range(500, 1000))
 
 
 # Gaps and waits.

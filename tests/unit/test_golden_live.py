@@ -30,7 +30,16 @@ def test_a_golden_message_has_exactly_the_fields_that_the_deck_sends(path: Path)
 def test_every_kind_of_message_is_among_the_golden_ones() -> None:
     kinds = {message["type"] for path in GOLDEN for message in messages(path)}
 
-    assert kinds == {"snapshot", "dashboard_stats", "bot_status", "bot_list", "log", "heartbeat"}
+    assert kinds == {
+        "snapshot",
+        "dashboard_stats",
+        "bot_status",
+        "bot_list",
+        "log",
+        "samples",
+        "runners",
+        "heartbeat",
+    }
 
 
 def _without_times(value: Any) -> Any:

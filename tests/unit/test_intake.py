@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from botdeck.deck import stream_lines
+from botdeck.deck import intake as intake_module
 from botdeck.deck.clock import Clock
 from botdeck.deck.intake import Applied, Intake
 from botdeck.errors import ProtocolError, StorageError
 from botdeck.models import Event, LogLine
 from botdeck.protocol.frames import Data
+from botdeck.storage import stream_lines
 from botdeck.storage.port import Batch, Ingested, Unstorable
 from botdeck.storage.sqlite import SqliteStorage
 
@@ -42,8 +44,11 @@ class Sender:
         self.stream = f"greeter/r1/{kind}"
         self.offset = 0
 
-    async def send(self, payload: bytes, *, final: bool = False) -> Applied:
-        data = Data(stream=self.stream, offset=self.offset, time=SEEN, final=final, payload=payload)
+    def frame(self, payload: bytes, **more: Any) -> Data:
+        return Data(stream=self.stream, offset=self.offset, time=SEEN, payload=payload, **more)
+
+    async def send(self, payload: bytes, **more: Any) -> Applied:
+        data = self.frame(payload, **more)
         applied = await self.intake.apply("host1", data)
         assert applied.applied
         self.offset = applied.cursor
@@ -207,7 +212,7 @@ async def test_a_long_line_that_is_rewritten_has_lost_nothing(out: Sender) -> No
     ]
 
 
-async def test_pieces_do_not_matter(storage: SqliteStorage) -> None:
+def test_pieces_do_not_matter() -> None:
     """The same bytes cut into frames in many ways are the same lines."""
     luck = random.Random(7)
     words = [b"a", b"\r", b"\n", b"\r\n", "漢".encode(), b"\xff", b"long" * 6000, b"", b"12%\r"]
@@ -218,12 +223,35 @@ async def test_pieces_do_not_matter(storage: SqliteStorage) -> None:
         cuts = sorted(luck.randrange(len(stream)) for _ in range(luck.randrange(1, 40)))
         carry, lines = b"", []
         for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
-            found, carry = stream_lines.cut(
-                carry, stream[start:end], limit=LIMIT, final=end == len(stream), rewrites=True
-            )
-            lines += found
+            found, carry = stream_lines.output(carry, stream[start:end], final=end == len(stream))
+            lines += [line for piece in found for line in as_shown(piece)]
         assert lines == whole
         assert carry == b""
+
+
+def as_shown(piece: stream_lines.Line | stream_lines.Stretch) -> list[stream_lines.Line]:
+    if isinstance(piece, stream_lines.Line):
+        return [piece]
+    *lines, end = piece.data.split(b"\n")
+    assert (len(lines), end) == (piece.count, b"")
+    return [stream_lines.shown(line) for line in lines]
+
+
+@pytest.mark.parametrize("piece", [1 << 18, 1000])
+async def test_long_lines_are_not_kept_whole(out: Sender, tmp_path: Path, piece: int) -> None:
+    """A bot that writes them without end must not fill the disk, for retention counts lines."""
+    whole = b"".join(b"%d" % (number % 10) * 100_000 + b"\n" for number in range(20))
+    for start in range(0, len(whole), piece):
+        await out.send(whole[start : start + piece])
+
+    lines, _ = await out.storage.logs("greeter")
+    connection = sqlite3.connect(tmp_path / "deck.db")
+    (stored,) = connection.execute("SELECT sum(length(data)) FROM log_chunk").fetchone()
+    connection.close()
+    assert [line.text for line in lines] == [
+        f"{n % 10}" * LIMIT + f"… ({100_000 - LIMIT} bytes more)" for n in range(20)
+    ]
+    assert stored < 20 * (LIMIT + 30)
 
 
 # Events
@@ -436,6 +464,260 @@ async def test_it_says_whether_figures_may_have_changed(said: Sender, line: byte
     assert (await said.send(line)).changed is changed
 
 
+# Gaps
+
+
+async def shown(storage: SqliteStorage) -> list[tuple[str, str]]:
+    return [(line.stream, line.text) for line in (await storage.logs("greeter"))[0]]
+
+
+async def dropped_bytes(storage: SqliteStorage) -> int:
+    return (await storage.totals("greeter", NOON, NOON + timedelta(days=1), NOON)).dropped_bytes
+
+
+async def test_what_was_dropped_of_the_output_is_counted_and_shown_at_its_place(out: Sender) -> None:
+    await out.send(b"one\ntw")
+
+    applied = await out.send(b"ee\nfour\n", gap=1000, notice="1,000 bytes were dropped: too much at once.")
+
+    note = applied.lines[1]
+    assert await shown(out.storage) == [
+        ("out", "one"),
+        ("out", "tw"),
+        ("note", "1,000 bytes were dropped: too much at once."),
+        ("out", "ee"),
+        ("out", "four"),
+    ]
+    assert (note.run, note.time, note.level) == ("r1", SEEN, "warning")
+    assert (applied.cursor, applied.changed) == (6 + 1000 + 8, True)
+    assert await dropped_bytes(out.storage) == 1000
+    assert await out.texts(b"five\n") == ["five"]
+
+
+async def test_a_gap_without_words_is_shown_all_the_same(out: Sender) -> None:
+    await out.send(b"", gap=12_345)
+
+    assert await shown(out.storage) == [("note", "Bytes dropped here: 12,345.")]
+
+
+async def test_a_notice_alone_breaks_no_line(out: Sender) -> None:
+    await out.send(b"one, ")
+
+    applied = await out.send(b"two\n", notice="Somebody removed the file \udcff.")
+
+    assert await shown(out.storage) == [("note", "Somebody removed the file \ufffd."), ("out", "one, two")]
+    assert not applied.changed
+    assert await dropped_bytes(out.storage) == 0
+
+
+async def test_a_gap_that_is_told_twice_counts_once(out: Sender) -> None:
+    frame = out.frame(b"x\n", gap=500, notice="dropped")
+    first = await out.intake.apply("host1", frame)
+    out.intake = Intake(out.storage, CLOCK)
+
+    again = await out.intake.apply("host1", frame)
+
+    assert (first.applied, again.applied, again.cursor) == (True, False, 502)
+    assert await shown(out.storage) == [("note", "dropped"), ("out", "x")]
+    assert await dropped_bytes(out.storage) == 500
+
+
+async def test_the_end_of_a_run_may_have_been_dropped(out: Sender) -> None:
+    await out.send(b"unfin")
+
+    end = await out.send(b"", gap=70, notice="dropped", final=True)
+
+    assert (end.final, end.cursor) == (True, 75)
+    assert await shown(out.storage) == [("out", "unfin"), ("note", "dropped")]
+
+
+async def test_a_line_that_was_cut_off_after_much_of_it_keeps_its_beginning(out: Sender) -> None:
+    await out.send(b"x" * (LIMIT + 9))
+    await out.send(b"y\n", gap=1)
+
+    assert [text for _, text in await shown(out.storage)] == [
+        "x" * LIMIT + "… (9 bytes more)",
+        "Bytes dropped here: 1.",
+        "y",
+    ]
+
+
+async def test_what_was_dropped_of_the_events_costs_the_lines_it_cut(said: Sender) -> None:
+    line = event_line()
+    await said.send(line + line[:30])
+
+    applied = await said.send(line[50:] + line, gap=200, notice="the disk is full")
+
+    first, begun, rest, last = [event for _, event in await said.storage.events("greeter")]
+    assert (first.event, last.event) == ("message.received", "message.received")
+    assert (begun.event, begun.fields) == (
+        "telemetry.damaged",
+        {"offset": len(line), "line": line[:30].decode(), "reason": "The rest of the line was dropped."},
+    )
+    assert (rest.event, rest.fields["offset"]) == ("telemetry.damaged", len(line) + 30 + 200)
+    assert await shown(said.storage) == [("note", "the disk is full")]
+    assert applied.cursor == len(line) + 30 + 200 + len(line[50:]) + len(line)
+    assert await dropped_bytes(said.storage) == 200
+
+
+async def test_a_gap_between_events_damages_none(said: Sender) -> None:
+    await said.send(event_line())
+    await said.send(event_line(), gap=200)
+
+    assert [event.event for _, event in await said.storage.events("greeter")] == ["message.received"] * 2
+
+
+@pytest.mark.parametrize("bad_at", [0, 3, 5])
+async def test_a_gap_counts_once_in_a_frame_that_is_stored_in_parts(
+    said: Sender, monkeypatch: pytest.MonkeyPatch, bad_at: int
+) -> None:
+    refuse(said.storage, monkeypatch, "bad")
+    await said.send(event_line()[:20])
+    lines = [event_line("bad" if number == bad_at else "good", seq=number) for number in range(6)]
+
+    end = await said.send(b"".join(lines), gap=300, notice="dropped")
+
+    torn, *stored = [event for _, event in await said.storage.events("greeter")]
+    assert torn.fields["offset"] == 0
+    assert [event.event for event in stored] == [
+        "telemetry.damaged" if number == bad_at else "good" for number in range(6)
+    ]
+    assert stored[bad_at].fields["offset"] == 320 + sum(map(len, lines[:bad_at]))
+    assert await shown(said.storage) == [("note", "dropped")]
+    assert await dropped_bytes(said.storage) == 300
+    assert end.cursor == 320 + sum(map(len, lines))
+
+
+# Frames that wait together
+
+
+def refuse(storage: SqliteStorage, monkeypatch: pytest.MonkeyPatch, event: str) -> None:
+    """A storage that cannot store events of this name."""
+    ingest = storage.ingest
+
+    async def picky(batch: Batch) -> Ingested:
+        if any(found.event == event for found in batch.events):
+            raise Unstorable("no")
+        return await ingest(batch)
+
+    monkeypatch.setattr(storage, "ingest", picky)
+
+
+def in_frames(sender: Sender, payloads: list[bytes], **last: Any) -> list[Data]:
+    frames = []
+    for number, payload in enumerate(payloads):
+        frames.append(sender.frame(payload, **last if number == len(payloads) - 1 else {}))
+        sender.offset += len(payload)
+    return frames
+
+
+async def test_frames_that_wait_together_share_a_transaction(out: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    ingest, batches = out.storage.ingest, []
+
+    async def counting(batch: Batch) -> Ingested:
+        batches.append(batch)
+        return await ingest(batch)
+
+    monkeypatch.setattr(out.storage, "ingest", counting)
+    frames = in_frames(out, [b"%d\n%d" % (n, n) for n in range(50)], final=True)
+
+    outcomes = await asyncio.gather(*[out.intake.apply("host1", frame) for frame in frames])
+
+    assert len(batches) == 1  # all came while the first looked for the cursor
+    assert all(outcome.applied for outcome in outcomes)
+    assert [outcome.along for outcome in outcomes] == [False] + [True] * 49
+    assert {(outcome.cursor, outcome.final) for outcome in outcomes} == {(out.offset, True)}
+    told = [line for outcome in outcomes for line in outcome.lines]
+    assert told == (await out.storage.logs("greeter"))[0]
+    assert [line.text for line in told] == ["0", *[f"{n}{n + 1}" for n in range(49)], "49"]
+
+
+async def test_a_transaction_of_many_frames_stays_short(out: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_module, "_MOST_OUTPUT_BYTES", 1000)
+    frames = in_frames(out, [b"x" * 399 + b"\n"] * 9)
+
+    outcomes = await asyncio.gather(*[out.intake.apply("host1", frame) for frame in frames])
+
+    assert [len(outcome.lines) for outcome in outcomes] == [2, 0, 2, 0, 2, 0, 2, 0, 1]
+
+
+async def test_frames_of_two_senders_are_not_taken_together_for_each_is_to_be_told(out: Sender) -> None:
+    frames = in_frames(out, [b"%d\n" % n for n in range(6)])
+    senders = ["old link", "old link", "new link", "new link", "new link", "old link"]
+
+    outcomes = await asyncio.gather(
+        *[out.intake.apply("host1", frame, sender=sender) for frame, sender in zip(frames, senders, strict=True)]
+    )
+
+    assert [outcome.along for outcome in outcomes] == [False, True, False, True, True, False]
+    assert await shown(out.storage) == [("out", str(n)) for n in range(6)]
+
+
+async def test_a_frame_that_does_not_go_on_where_the_one_before_ends_is_answered_alone(out: Sender) -> None:
+    first, second, third = in_frames(out, [b"1\n", b"2\n", b"3\n"])
+
+    outcomes = await asyncio.gather(*[out.intake.apply("host1", f) for f in (first, second, second, third, first)])
+
+    assert [(outcome.applied, outcome.cursor) for outcome in outcomes] == [
+        (True, 4),
+        (True, 4),
+        (False, 4),
+        (True, 6),
+        (False, 6),
+    ]
+    assert await shown(out.storage) == [("out", "1"), ("out", "2"), ("out", "3")]
+
+
+async def test_one_bad_line_among_frames_that_wait_costs_that_line_only(
+    said: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(said.storage, monkeypatch, "bad")
+    names = ["good", "good", "bad", "good", "good", "bad"]
+    frames = in_frames(said, [event_line(name, seq=number) for number, name in enumerate(names)])
+
+    outcomes = await asyncio.gather(*[said.intake.apply("host1", frame) for frame in frames])
+
+    assert all(outcome.applied for outcome in outcomes)
+    stored = [event.event for _, event in await said.storage.events("greeter")]
+    assert stored == ["good", "good", "telemetry.damaged", "good", "good", "telemetry.damaged"]
+
+
+async def test_who_gives_up_waiting_takes_no_other_frame_along(out: Sender) -> None:
+    frames = in_frames(out, [b"%d\n" % n for n in range(9)])
+    tasks = [asyncio.create_task(out.intake.apply("host1", frame)) for frame in frames]
+    await asyncio.sleep(0)  # each has its place in the row
+    tasks[4].cancel()
+
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert isinstance(outcomes[4], asyncio.CancelledError)
+    assert [one.applied for one in outcomes if isinstance(one, Applied)] == [True] * 4 + [False] * 4
+    assert await out.intake.apply("host1", frames[4])
+    assert (await asyncio.gather(*[out.intake.apply("host1", frame) for frame in frames[5:]]))[-1].cursor == 18
+    assert await shown(out.storage) == [("out", str(n)) for n in range(9)]
+
+
+async def test_when_the_one_that_commits_for_others_gives_up_nothing_is_lost_or_doubled(
+    out: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest = out.storage.ingest
+
+    async def interrupted(batch: Batch) -> Ingested:
+        tasks[0].cancel()
+        return await ingest(batch)
+
+    monkeypatch.setattr(out.storage, "ingest", interrupted)
+    frames = in_frames(out, [b"%d\n" % n for n in range(9)])
+    tasks = [asyncio.create_task(out.intake.apply("host1", frame)) for frame in frames]
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    for frame in frames:
+        await out.intake.apply("host1", frame)
+
+    assert isinstance(outcomes[0], asyncio.CancelledError)
+    assert all(isinstance(outcome, Applied) for outcome in outcomes[1:])
+    assert await shown(out.storage) == [("out", str(n)) for n in range(9)]
+
+
 # Exactness
 
 
@@ -487,7 +769,7 @@ async def test_a_frame_that_could_not_be_stored_can_be_sent_again(tmp_path: Path
     out = Sender(storage)
     await out.send(b"first, ")
     with pytest.raises(StorageError, match="full"):
-        await out.send(b"x\n" * 100_000)
+        await out.send(b"x\n" * 400_000)
     await storage.close()
 
     out.storage = storage = SqliteStorage(tmp_path / "small.db")

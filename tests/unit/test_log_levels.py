@@ -1,6 +1,6 @@
 import pytest
 
-from botdeck.deck.log_levels import Level, level_of, level_of_severity
+from botdeck.storage.log_levels import Level, level_of, level_of_severity
 
 
 @pytest.mark.parametrize(

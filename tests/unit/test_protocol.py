@@ -63,6 +63,12 @@ def test_data_comes_out_as_it_went_in(payload: bytes) -> None:
     assert decode_data(encode_data(data)) == data
 
 
+def test_a_gap_comes_out_as_it_went_in() -> None:
+    data = Data(stream=stream_name("b", "r", "out"), offset=9, time=NOW, gap=7, notice="é\n", payload=b"x")
+
+    assert decode_data(encode_data(data)) == data
+
+
 def test_the_largest_data_fits_into_a_frame() -> None:
     stream = stream_name("x" * 63, "20261122T201503-ffffff", "events")
     data = Data(stream=stream, offset=1 << 60, time=NOW, final=False, payload=bytes(MAX_DATA_BYTES))
@@ -116,6 +122,13 @@ def test_what_is_no_frame_is_refused_in_words(text: str, words: str) -> None:
         b'{"stream":"b/r/out","offset":-1,"time":"2026-11-22T20:15:03Z"}\n',
         b'{"stream":"b/out","offset":0,"time":"2026-11-22T20:15:03Z"}\n',
         b'{"stream":"b/r/out","offset":0,"time":"yesterday"}\n',
+        b'{"stream":"b/r/out","offset":0,"time":7}\n',
+        b'{"stream":"b/r/out","offset":0}\n',
+        b'{"stream":"b/r/out","offset":true,"time":"2026-11-22T20:15:03Z"}\n',
+        b'{"stream":"b/r/out","offset":0,"time":"2026-11-22T20:15:03Z","final":1}\n',
+        b'{"stream":"b/r/out","offset":0,"time":"2026-11-22T20:15:03Z","gap":-1}\n',
+        b'{"stream":"b/r/out","offset":0,"time":"2026-11-22T20:15:03Z","gap":"much"}\n',
+        b'{"stream":"b/r/out","offset":0,"time":"2026-11-22T20:15:03Z","notice":null}\n',
         b"\xff\n",
     ],
 )

@@ -51,7 +51,7 @@ def test_a_journal_is_what_was_written_last(tmp_path: Path) -> None:
     assert again["c"] is None
     assert again.bots() == ["a", "b"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert [file.name for file in tmp_path.iterdir()] == ["journal.json"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["journal.json", "journal.json.1"]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"bots": {}}', '{"version": 2, "bots": {}}', '{"version": "1"}'])
@@ -65,6 +65,71 @@ def test_a_journal_that_cannot_be_used_is_put_aside(tmp_path: Path, text: str) -
     (aside,) = tmp_path.iterdir()
     assert aside.name.startswith("journal.json.")
     assert aside.read_text() == text
+
+
+def test_a_journal_cut_in_half_loses_nothing_but_the_last_change(tmp_path: Path) -> None:
+    path = tmp_path / "journal.json"
+    journal = Journal(path)
+    for bot in ("a", "b", "c"):
+        journal[bot] = entry()
+    journal["a"] = entry(restarts=1)
+    text = path.read_text()
+    path.write_text(text[: len(text) // 2])
+
+    again = Journal(path)
+
+    assert [(bot, again[bot]) for bot in again.bots()] == [("a", entry()), ("b", entry()), ("c", entry())]
+    assert again.damage is not None
+    assert again.damage.aside is not None
+    assert again.damage.aside.read_text() == text[: len(text) // 2]
+    assert "the version before it is used" in again.damage.sentence
+    assert again.damage.aside.name in again.damage.sentence
+
+
+def test_a_journal_that_is_damaged_again_and_again_still_has_a_good_version_before(tmp_path: Path) -> None:
+    path = tmp_path / "journal.json"
+    journal = Journal(path)
+    journal["a"] = entry()
+    journal["b"] = entry()
+    path.write_text("{")
+    journal["b"] = entry(restarts=1)  # takes the place of the damaged one, which is not kept
+    path.write_text("")
+
+    again = Journal(path)
+    again["c"] = entry()
+    path.write_text("")
+    third = Journal(path)
+
+    assert again.bots() == ["a", "c"]
+    assert third.bots() == ["a"]
+
+
+def test_a_journal_that_is_missing_is_replaced_by_the_version_before(tmp_path: Path) -> None:
+    path = tmp_path / "journal.json"
+    journal = Journal(path)
+    journal["a"] = entry()
+    journal["b"] = entry()
+    path.unlink()
+
+    again = Journal(path)
+
+    assert again.bots() == ["a"]
+    assert again.damage is not None
+    assert "is missing" in again.damage.sentence
+
+
+def test_a_journal_of_a_newer_version_gives_way_to_the_version_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "journal.json"
+    journal = Journal(path)
+    journal["a"] = entry()
+    journal["b"] = entry()
+    path.write_text(json.dumps({**json.loads(path.read_text()), "version": 99}))
+
+    again = Journal(path)
+
+    assert again.bots() == ["a"]
+    assert again.damage is not None
+    assert "it is of version 99" in again.damage.sentence
 
 
 def test_one_damaged_entry_does_not_cost_the_others(tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import errno
 import os
+import resource
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from botdeck.runner.stream import Stream
-from botdeck.runner.tail import NO_WATCHES, Tail
+from botdeck.runner.tail import Tail
 
 
 class Watched:
@@ -86,23 +87,28 @@ async def test_what_cannot_be_read_is_told_and_told_again_when_it_can(tmp_path: 
     assert there == ("unreadable", None)
 
 
-async def test_that_there_are_no_more_watches_is_told_once_and_files_are_looked_at(tmp_path: Path) -> None:
-    told, grown = list[tuple[str, str | None]](), asyncio.Queue[Stream]()
-    tail = Tail(grown.put_nowait, lambda key, sentence: told.append((key, sentence)))
-    os.close(tail._inotify)
-    tail._inotify = -1
-    task = asyncio.create_task(tail.run())
-    for name in ("one", "two"):
-        (tmp_path / name).touch()
-        tail.watch(Stream(f"b/r/{name}", tmp_path / name))
-    async with asyncio.timeout(10):
-        while not told:
-            await asyncio.sleep(0.005)
-        (tmp_path / "two").write_bytes(b"text")
-        stream = await grown.get()
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+async def test_files_without_a_watch_are_counted_and_followed_all_the_same(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))  # so that the system refuses what gives watches
+    try:
+        watched = Watched()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    path = tmp_path / "out"
+    path.touch()
+    stream = Stream("b/r/out", path)
+    watched.tail.watch(stream)
 
-    assert stream.name == "b/r/two"
-    assert told == [("watches", NO_WATCHES)]
+    task = asyncio.create_task(watched.tail.run())
+    async with asyncio.timeout(20):
+        while not watched.tail.unwatchable:
+            await asyncio.sleep(0.005)
+    path.write_bytes(b"text")
+    noticed = await watched.noticed()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    stream.close()
+
+    assert noticed is stream

@@ -22,17 +22,19 @@ export function BotSwitch({ shown, stale }: { shown: string; stale: boolean }) {
         </Menu.Target>
         <Menu.Dropdown>
           {order.map((name) => {
-            const state = bots[name]?.status.state ?? 'unknown'
+            const status = bots[name]?.status
             return (
-              <Menu.Item
-                key={name}
-                leftSection={<StateIcon look={lookOf(state)} stale={stale} />}
-                rightSection={<span className={classes.word}>{word(state)}</span>}
-                aria-current={name === shown ? 'page' : undefined}
-                onClick={() => void navigate({ to: '/bots/$name', params: { name } })}
-              >
-                {name}
-              </Menu.Item>
+              status && (
+                <Menu.Item
+                  key={name}
+                  leftSection={<StateIcon look={lookOf(status)} stale={stale} />}
+                  rightSection={<span className={classes.word}>{word(status)}</span>}
+                  aria-current={name === shown ? 'page' : undefined}
+                  onClick={() => void navigate({ to: '/bots/$name', params: { name } })}
+                >
+                  {name}
+                </Menu.Item>
+              )
             )
           })}
         </Menu.Dropdown>

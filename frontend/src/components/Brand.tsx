@@ -9,7 +9,7 @@ export function Brand() {
         <circle className={classes.eye} cx="15.5" cy="11" r="2" />
         <path className={classes.mouth} d="M8 16.3h8" />
       </svg>
-      Botdeck
+      <span data-name>Botdeck</span>
     </span>
   )
 }

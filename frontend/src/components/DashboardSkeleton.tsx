@@ -20,6 +20,7 @@ export function DashboardSkeleton() {
           </div>
         ))}
       </CardGrid>
+      <div className={classes.strip} />
       <div className={classes.log} />
     </div>
   )

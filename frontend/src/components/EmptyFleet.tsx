@@ -1,5 +1,5 @@
-import { Button, CopyButton } from '@mantine/core'
-import { IconCheck, IconCopy, IconRobot } from '@tabler/icons-react'
+import { IconRobot } from '@tabler/icons-react'
+import { CopyText } from './CopyText'
 import classes from './EmptyFleet.module.css'
 import { Middle } from './Middle'
 
@@ -21,19 +21,7 @@ export function EmptyFleet() {
       </div>
       <div className={classes.example}>
         <pre className={classes.code}>{EXAMPLE}</pre>
-        <CopyButton value={EXAMPLE}>
-          {({ copied, copy }) => (
-            <Button
-              size="xs"
-              variant="default"
-              className={classes.copy}
-              leftSection={copied ? <IconCheck size={14} aria-hidden /> : <IconCopy size={14} aria-hidden />}
-              onClick={copy}
-            >
-              {copied ? 'Copied' : 'Copy'}
-            </Button>
-          )}
-        </CopyButton>
+        <CopyText text={EXAMPLE} className={classes.copy} />
       </div>
     </Middle>
   )

@@ -5,6 +5,9 @@ import { useBotLines } from '../hooks/useDeck'
 import { useFollow } from '../hooks/useFollow'
 import { useOlderLines } from '../hooks/useLive'
 import { useRuns } from '../hooks/useRuns'
+import { bytes } from '../lib/bytes'
+import { counted, NUMBER } from '../lib/sentences'
+import type { BotLive } from '../stores/deck'
 import { MOST_LINES } from '../stores/lines'
 import type { LogLine } from '../types/api.gen'
 import classes from './LogPanel.module.css'
@@ -13,17 +16,20 @@ import { LogRows } from './LogRows'
 /** While following, only these are drawn; whoever scrolls up gets all that are held. */
 const TAIL = 120
 const NOTHING: { lines: readonly LogLine[]; fromTheStart: boolean } = { lines: [], fromTheStart: false }
-const COUNT = new Intl.NumberFormat('en')
+const DROPPED = 'Output and events that were never stored, ever: above the limits of this bot, or for lack of disk.'
 
-export function LogPanel({ bot, stale }: { bot: string; stale: boolean }) {
+export function LogPanel({ bot: { status, stats }, stale }: { bot: BotLive; stale: boolean }) {
+  const { bot } = status
   const { lines, fromTheStart } = useBotLines(bot) ?? NOTHING
   const older = useOlderLines(bot)
   const { items, following, onScroll, jump, scroller } = useFollow(lines)
-  const runs = useRuns(bot, lines.at(-1)?.run)
+  const { runs } = useRuns(status)
+  const runsById = useMemo(() => new Map(runs.map((run) => [run.id, run])), [runs])
   const drawn = useMemo(() => (following ? items.slice(-TAIL) : items), [following, items])
   const begins = fromTheStart && drawn[0] === lines[0]
   const newest = lines.at(-1)?.id ?? 0
   const seen = items.at(-1)?.id ?? 0
+  const dropped = stats?.dropped_bytes ?? 0
   const unseen = following ? 0 : lines.filter((line) => line.id > seen).length
 
   return (
@@ -32,7 +38,14 @@ export function LogPanel({ bot, stale }: { bot: string; stale: boolean }) {
         <h2 id="recent-logs" className={classes.title}>
           Recent logs
         </h2>
-        <p className={classes.hint}>{hint(lines.length, following, stale)}</p>
+        <p className={classes.hint}>
+          {dropped > 0 && (
+            <span className={classes.dropped} title={DROPPED} data-testid="dropped" data-value={dropped}>
+              {bytes(dropped)} dropped in all
+            </span>
+          )}
+          {hint(lines.length, following, stale)}
+        </p>
       </div>
       <div className={classes.frame}>
         <div
@@ -58,7 +71,7 @@ export function LogPanel({ bot, stale }: { bot: string; stale: boolean }) {
                   {older.problem?.message}
                 </p>
               )}
-              <LogRows lines={drawn} begins={begins} runs={runs} />
+              <LogRows lines={drawn} begins={begins} runs={runsById} />
             </div>
           )}
         </div>
@@ -70,7 +83,7 @@ export function LogPanel({ bot, stale }: { bot: string; stale: boolean }) {
             leftSection={<IconArrowDown size={14} aria-hidden />}
             onClick={jump}
           >
-            Jump to latest{unseen > 0 && ` (${COUNT.format(unseen)} new)`}
+            Jump to latest{unseen > 0 && ` (${NUMBER.format(unseen)} new)`}
           </Button>
         )}
       </div>
@@ -79,7 +92,7 @@ export function LogPanel({ bot, stale }: { bot: string; stale: boolean }) {
 }
 
 function hint(count: number, following: boolean, stale: boolean): string {
-  const held = count >= MOST_LINES ? `the last ${COUNT.format(MOST_LINES)} lines` : `${COUNT.format(count)} ${count === 1 ? 'line' : 'lines'}`
+  const held = count >= MOST_LINES ? `the last ${counted(MOST_LINES, 'line')}` : counted(count, 'line')
   if (count === 0) return ''
   if (stale) return `${held}, not live`
   return following ? `${held}, following` : `${held}, paused`

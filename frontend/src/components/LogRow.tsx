@@ -1,34 +1,43 @@
+import { IconScissors } from '@tabler/icons-react'
 import { memo } from 'react'
-import { pieces } from '../lib/ansi'
+import { visible } from '../lib/ansi'
 import { dateAndTime, timeOfDay } from '../lib/dates'
 import type { LogLine } from '../types/api.gen'
+import { LineText } from './LineText'
 import classes from './LogPanel.module.css'
 
-/** One line. What the bot wrote is only ever put into text nodes. */
 export const LogRow = memo(function LogRow({ line }: { line: LogLine }) {
+  if (line.stream === 'note') return <Note line={line} />
   return (
     <li className={classes.row} data-testid="log-line" data-level={line.level ?? undefined} data-id={line.id}>
-      <time className={classes.time} dateTime={line.time} title={dateAndTime(line.time)}>
-        {timeOfDay(line.time)}
-      </time>
+      <Time line={line} />
       <span className={classes.level}>{line.level}</span>
-      <span className={classes.text} data-testid="log-text">
-        {pieces(line.text).map((piece, index) =>
-          piece.colour === null && !piece.bold && !piece.dim ? (
-            piece.text
-          ) : (
-            <span
-              // The pieces of a line never change.
-              key={index}
-              data-ansi={piece.colour === null ? undefined : piece.colour % 8}
-              data-bold={piece.bold || undefined}
-              data-dim={piece.dim || undefined}
-            >
-              {piece.text}
-            </span>
-          ),
-        )}
+      <span className={classes.text} data-testid="log-text" data-ansi-text>
+        <LineText text={line.text} />
       </span>
     </li>
   )
 })
+
+/** Botdeck's own word between the lines of the bot: what is missing here, and why. */
+function Note({ line }: { line: LogLine }) {
+  return (
+    <li className={classes.noteRow} data-testid="log-note" data-id={line.id}>
+      <Time line={line} />
+      <span className={classes.note}>
+        <IconScissors size={14} stroke={1.8} aria-hidden />
+        <span>
+          <strong>Botdeck:</strong> {visible(line.text)}
+        </span>
+      </span>
+    </li>
+  )
+}
+
+function Time({ line }: { line: LogLine }) {
+  return (
+    <time className={classes.time} dateTime={line.time} title={dateAndTime(line.time)}>
+      {timeOfDay(line.time)}
+    </time>
+  )
+}

@@ -1,3 +1,4 @@
+import { Link } from '@tanstack/react-router'
 import { dateAndTime, runStart, timeOfDay } from '../lib/dates'
 import type { Run } from '../types/api.gen'
 import classes from './LogPanel.module.css'
@@ -9,7 +10,14 @@ export function RunMark({ run, before, runs }: { run: string; before: string | u
   return (
     <li className={classes.mark} title={began ? dateAndTime(began) : undefined}>
       <span>
-        {ended?.reason && <>Run ended: {ended.reason}. </>}
+        {ended?.reason && (
+          <>
+            <Link to="/bots/$name/runs/$run" params={{ name: ended.bot, run: ended.id }} className={classes.markLink}>
+              Run ended: {ended.reason}
+            </Link>
+            .{' '}
+          </>
+        )}
         Run started{began && ` ${timeOfDay(began)}`}
       </span>
     </li>

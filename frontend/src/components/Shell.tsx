@@ -3,6 +3,7 @@ import type { ReactNode } from 'react'
 import { BotRail } from './BotRail'
 import { Brand } from './Brand'
 import { ConnectionMark } from './ConnectionMark'
+import { MainNav } from './MainNav'
 import { OperatorMenu } from './OperatorMenu'
 import classes from './Shell.module.css'
 import { ThemeMenu } from './ThemeMenu'
@@ -23,9 +24,12 @@ export function Shell({ bot, stale, banner, children }: Props) {
         Skip to the page
       </a>
       <header className={classes.bar}>
-        <Link to="/" className={classes.home} aria-label="Botdeck, the default bot">
-          <Brand />
-        </Link>
+        <div className={classes.ways}>
+          <Link to="/" className={classes.home} aria-label="Botdeck, the default bot">
+            <Brand />
+          </Link>
+          <MainNav />
+        </div>
         <div className={classes.tools}>
           <ConnectionMark stale={stale} />
           <ThemeMenu />

@@ -1,4 +1,4 @@
-import { useEffect, useState, useSyncExternalStore } from 'react'
+import { createContext, useContext, useEffect, useState, useSyncExternalStore } from 'react'
 import { type Connection, live } from '../services/websocket'
 
 /** A loss that is over within this time is not worth a word. */
@@ -17,7 +17,25 @@ export function useConnection(): Connection {
   return useSyncExternalStore(subscribe, () => known)
 }
 
-/** True when the live channel has been away for more than a second, so that what the page shows is old. */
+/** What the frame of the pages knows of the live channel, for the page in it. */
+export interface Channel {
+  /** What is shown is old. */
+  stale: boolean
+  /** Why not even asking every few seconds works, while it is tried. */
+  pollProblem: Error | null
+  pollNow: () => void
+}
+
+export const ChannelContext = createContext<Channel>({ stale: false, pollProblem: null, pollNow: () => undefined })
+
+export function useChannel(): Channel {
+  return useContext(ChannelContext)
+}
+
+/**
+ * True when the live channel has been away for more than a second, so that what the page shows is old. Use it once: a
+ * page that opens later must not begin with a second of grace.
+ */
 export function useStale(): boolean {
   const { phase } = useConnection()
   const isLive = phase === 'live'

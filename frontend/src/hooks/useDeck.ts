@@ -1,5 +1,6 @@
 import { useSyncExternalStore } from 'react'
-import { type BotLines, type BotLive, deck, type DeckState } from '../stores/deck'
+import { type BotLines, type BotLive, deck, type DeckState, deckTime } from '../stores/deck'
+import { useNow } from './useNow'
 
 /** A part of the live state. `select` must return the same thing for the same state. */
 export function useDeck<T>(select: (state: DeckState) => T): T {
@@ -12,4 +13,16 @@ export function useBot(name: string | null): BotLive | undefined {
 
 export function useBotLines(name: string): BotLines | undefined {
   return useDeck((state) => state.logs[name])
+}
+
+/**
+ * The deck's time of day in milliseconds, to the second, renewed every `everyMs` (null: standing still); null before it
+ * was heard.
+ */
+export function useDeckTime(everyMs: number | null): number | null {
+  const now = useNow(everyMs)
+  return useDeck((state) => {
+    const time = deckTime(state, now)
+    return time && Math.floor(time / 1000) * 1000
+  })
 }

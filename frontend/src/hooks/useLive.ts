@@ -1,6 +1,6 @@
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useEffect } from 'react'
-import { botAPI, dashboardAPI } from '../services/api'
+import { botAPI, dashboardAPI, runnerAPI } from '../services/api'
 import { connectWebSocket, live } from '../services/websocket'
 import { deck } from '../stores/deck'
 import { useBotLines, useDeck } from './useDeck'
@@ -18,10 +18,11 @@ export function useLive(bot: string | null, stale: boolean): { pollProblem: Erro
   const poll = useQuery({
     queryKey: ['poll', bot],
     queryFn: async () => {
-      const fleet = await botAPI.list()
+      const [fleet, runners] = await Promise.all([botAPI.list(), runnerAPI.list()])
       const name = bot ?? fleet.default_bot
       const known = fleet.bots.some((status) => status.bot === name)
-      deck.receive({ type: 'polled', fleet, stats: name !== null && known ? await dashboardAPI.getStats(name) : null })
+      const stats = name !== null && known ? await dashboardAPI.getStats(name) : null
+      deck.receive({ type: 'polled', fleet, runners, stats })
       return Date.now()
     },
     enabled: stale,

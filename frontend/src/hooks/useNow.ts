@@ -14,3 +14,9 @@ export function useNow(everyMs: number | null): number {
   }, [everyMs])
   return now
 }
+
+/** The wall clock when the component came to be: near enough to tell today from other days. */
+export function useToday(): number {
+  const [today] = useState(() => Date.now())
+  return today
+}

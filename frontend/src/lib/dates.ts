@@ -32,6 +32,12 @@ export function shortTime(at: Date | number | string, now: number): string {
   return day.format(then) === day.format(now) ? time : `${day.format(then)}, ${time}`
 }
 
+/** `22 Nov, 19:07:42`: what happened long ago, to the second. */
+export function dayAndTime(at: Date | number | string): string {
+  const then = new Date(at)
+  return `${day.format(then)}, ${clock.format(then)}`
+}
+
 /** A calendar day such as `2026-11-22`, as `Sunday, 22 November 2026`. It is a day, not a moment: no zone moves it. */
 export function calendarDay(iso: string): string {
   const date = new Date(`${iso}T00:00:00Z`)

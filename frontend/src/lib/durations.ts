@@ -17,3 +17,22 @@ export function roughly(seconds: number): string {
 export function countdown(seconds: number): string {
   return `${Math.max(1, Math.ceil(seconds))} s`
 }
+
+/** How long something took, with two units at most: `0.3 s`, `42 s`, `5 min 12 s`, `3 h 14 min`, `2 d 4 h`. */
+export function lasted(seconds: number): string {
+  if (seconds < 9.95) return `${Math.max(0, seconds).toFixed(1)} s`
+  const whole = Math.round(seconds)
+  if (whole < 60) return `${whole} s`
+  if (whole < 3600) return pair(Math.floor(whole / 60), 'min', whole % 60, 's')
+  if (whole < 86_400) return pair(Math.floor(whole / 3600), 'h', Math.floor((whole % 3600) / 60), 'min')
+  return pair(Math.floor(whole / 86_400), 'd', Math.floor((whole % 86_400) / 3600), 'h')
+}
+
+function pair(large: number, largeUnit: string, small: number, smallUnit: string): string {
+  return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`
+}
+
+/** How long a command took: `44 ms`, `1.2 s`, `3 min 4 s`. */
+export function took(milliseconds: number): string {
+  return milliseconds < 999.5 ? `${Math.round(milliseconds)} ms` : lasted(milliseconds / 1000)
+}

@@ -15,11 +15,18 @@ const LOOKS: Record<State, Look> = {
   unknown: 'unknown',
 }
 
-export function lookOf(state: State): Look {
+/** A crash loop is no state of its own, but it is what onlookers must see. */
+type Standing = Pick<BotStatus, 'state' | 'crash_loop'>
+
+export function lookOf({ state, crash_loop: loops }: Standing): Look {
+  if (loops && state === 'backoff') return 'failed'
+  // A run after a crash loop is on trial: nothing green before it has lasted.
+  if (loops && (state === 'starting' || state === 'running')) return 'warning'
   return LOOKS[state]
 }
 
-export function word(state: State): string {
+export function word({ state, crash_loop: loops }: Standing): string {
+  if (loops && state === 'backoff') return 'Crash loop'
   return state.charAt(0).toUpperCase() + state.slice(1)
 }
 

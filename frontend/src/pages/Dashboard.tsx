@@ -4,41 +4,37 @@ import { Link, useRouteContext } from '@tanstack/react-router'
 import { Announcer } from '../components/Announcer'
 import { BotHeader } from '../components/BotHeader'
 import { BotSwitch } from '../components/BotSwitch'
-import { ConnectionBanner } from '../components/ConnectionBanner'
 import { DashboardSkeleton } from '../components/DashboardSkeleton'
 import { EmptyFleet } from '../components/EmptyFleet'
 import { LogPanel } from '../components/LogPanel'
 import { Middle } from '../components/Middle'
 import { Notice } from '../components/Notice'
-import { Shell } from '../components/Shell'
+import { RunPanel } from '../components/RunPanel'
 import { StatCards } from '../components/StatCards'
-import { useStale } from '../hooks/useConnection'
+import { TroubleBanner } from '../components/TroubleBanner'
+import { UseStrip } from '../components/UseStrip'
+import { useChannel } from '../hooks/useConnection'
 import { useBot, useDeck } from '../hooks/useDeck'
-import { useGapCloser, useLive, useShownBot } from '../hooks/useLive'
+import { useGapCloser, useShownBot } from '../hooks/useLive'
 import { useTitle } from '../hooks/useTitle'
 import { lookOf, word } from '../lib/states'
 
 /** One bot: its state, its figures, its last lines. `bot` is null for the default one. */
 export function Dashboard({ bot: named }: { bot: string | null }) {
-  const stale = useStale()
-  const { pollProblem, pollNow } = useLive(named, stale)
+  const { stale, pollProblem, pollNow } = useChannel()
   const name = useShownBot(named)
   useGapCloser(name)
   const known = useDeck((state) => state.order !== null)
-  const state = useBot(name)?.status.state
+  const status = useBot(name)?.status
 
-  const summary = name && state ? `${word(state)}: ${name}` : 'Botdeck'
-  useTitle(stale ? `Not live: ${name ?? 'Botdeck'}` : summary, stale || !state ? 'unknown' : lookOf(state))
+  const summary = name && status ? `${word(status)}: ${name}` : 'Botdeck'
+  useTitle(stale ? `Not live: ${name ?? 'Botdeck'}` : summary, stale || !status ? 'unknown' : lookOf(status))
 
   return (
-    <Shell
-      bot={name}
-      stale={stale}
-      banner={stale && known && <ConnectionBanner polled={!pollProblem} onRetry={pollNow} />}
-    >
+    <>
       <Announcer sentence={stale ? 'Connection lost. The values shown are not live.' : summary} />
       {known ? <Shown name={name} stale={stale} /> : <NotYet problem={pollProblem} onRetry={pollNow} />}
-    </Shell>
+    </>
   )
 }
 
@@ -66,10 +62,13 @@ function Shown({ name, stale }: { name: string | null; stale: boolean }) {
   if (!bot) return <UnknownBot name={name} />
   return (
     <>
+      <TroubleBanner />
       <BotSwitch shown={name} stale={stale} />
       <BotHeader key={`header ${name}`} bot={bot} role={operator.role} stale={stale} />
       <StatCards bot={bot} stale={stale} />
-      <LogPanel key={`log ${name}`} bot={name} stale={stale} />
+      <UseStrip bot={bot} stale={stale} />
+      <LogPanel key={`log ${name}`} bot={bot} stale={stale} />
+      <RunPanel key={`runs ${name}`} bot={bot} stale={stale} />
     </>
   )
 }

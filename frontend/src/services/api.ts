@@ -5,10 +5,12 @@ import type {
   BotList,
   BotStatus,
   DashboardStats,
+  Invitation,
   LogPage,
   Operator,
   paths,
   Run,
+  RunnerStatus,
 } from '../types/api.gen'
 import { deckBase } from './address'
 import { forgetUserId, rememberUserId } from './userId'
@@ -88,6 +90,10 @@ export const botAPI = {
   runs: (name: string): Promise<Run[]> =>
     answer((signal) => client().GET('/api/bots/{name}/runs', { signal, params: { path: { name }, query: { limit: 20 } } })),
 
+  /** One run, with what it left once it is over. */
+  run: (name: string, run: string): Promise<Run> =>
+    answer((signal) => client().GET('/api/bots/{name}/runs/{run}', { signal, params: { path: { name, run } } })),
+
   /** Up to `limit` lines, oldest first: the newest older than `before`, or the oldest newer than `after`. */
   logs: (name: string, range: { before?: number; after?: number; limit?: number }): Promise<LogPage> =>
     answer((signal) => client().GET('/api/bots/{name}/logs', { signal, params: { path: { name }, query: range } })),
@@ -97,6 +103,19 @@ export const dashboardAPI = {
   /** The figures and last lines of a bot, or of the default bot. */
   getStats: (bot?: string): Promise<DashboardStats> =>
     answer((signal) => client().GET('/api/dashboard/stats', { signal, params: { query: bot === undefined ? {} : { bot } } })),
+}
+
+export const runnerAPI = {
+  list: (): Promise<RunnerStatus[]> => answer((signal) => client().GET('/api/runners', { signal })),
+
+  /** A token that lets one runner of another host in, once. */
+  invite: (name: string | null): Promise<Invitation> =>
+    answer((signal) => client().POST('/api/runners/invitations', { signal, body: { name } })),
+
+  /** Takes a joined runner's access away. */
+  remove: async (name: string): Promise<void> => {
+    await answer((signal) => client().DELETE('/api/runners/{name}', { signal, params: { path: { name } } }))
+  },
 }
 
 function act(action: Action, bot?: string): Promise<ActionResult> {

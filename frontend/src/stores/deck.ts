@@ -58,6 +58,8 @@ export interface DeckState {
   readonly operator: Operator | null
   readonly serverVersion: string | null
   readonly epoch: string | null
+  /** How far the deck's clock is ahead of this browser's, so that ages of its moments are right. */
+  readonly clockAheadMs: number
   /** When anything was last heard. */
   readonly heardAt: Moment | null
 }
@@ -66,6 +68,7 @@ export interface DeckState {
 export interface Polled {
   type: 'polled'
   fleet: BotList
+  runners: readonly RunnerStatus[]
   stats: DashboardStats | null
 }
 
@@ -95,6 +98,7 @@ export const NOTHING_YET: DeckState = {
   operator: null,
   serverVersion: null,
   epoch: null,
+  clockAheadMs: 0,
   heardAt: null,
 }
 
@@ -102,7 +106,8 @@ const NO_LINES: BotLines = { lines: [], gap: null, fromTheStart: false }
 
 /** The state after a message that was received `now`. Messages come in order and without gaps; the service sees to it. */
 export function apply(state: DeckState, message: Message, now: Moment): DeckState {
-  const heard: DeckState = { ...state, heardAt: now }
+  const clockAheadMs = 'timestamp' in message ? Date.parse(message.timestamp) - now.wall : state.clockAheadMs
+  const heard: DeckState = { ...state, heardAt: now, clockAheadMs }
   switch (message.type) {
     case 'snapshot':
       return withSnapshot(heard, message.data, message.epoch, now)
@@ -145,8 +150,8 @@ function withSnapshot(state: DeckState, data: Snapshot, epoch: string, now: Mome
   return withLines(known, bot, recent ?? [], !overlaps(held, recent))
 }
 
-function withPolled(state: DeckState, { fleet, stats }: Polled, now: Moment): DeckState {
-  const known = withFleet(state, fleet, now)
+function withPolled(state: DeckState, { fleet, runners, stats }: Polled, now: Moment): DeckState {
+  const known = withFleet({ ...state, runners }, fleet, now)
   if (!stats) return known
   const recent = stats.recent_logs ?? []
   const counted = withStats(known, { ...stats, recent_logs: null }, now)
@@ -221,6 +226,11 @@ function withOlder(state: DeckState, { bot, page }: Older): DeckState {
 function overlaps(held: LogLine | undefined, recent: readonly LogLine[] | null | undefined): boolean {
   const oldest = recent?.[0]
   return !held || !oldest || oldest.id <= held.id
+}
+
+/** What the deck's clock shows at `ms` of performance.now(), as milliseconds of the epoch; null before it was heard. */
+export function deckTime({ heardAt, clockAheadMs }: DeckState, ms: number): number | null {
+  return heardAt && heardAt.wall + clockAheadMs + Math.max(0, ms - heardAt.ms)
 }
 
 /** Holds the state, folds messages in, and tells listeners once a frame. */

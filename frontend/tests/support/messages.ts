@@ -3,6 +3,9 @@ import type {
   DashboardStats,
   HeartbeatMessage,
   LogLine,
+  Run,
+  RunnerStatus,
+  Sample,
   ServerMessage,
   Snapshot,
   SnapshotMessage,
@@ -61,6 +64,62 @@ export function line(id: number, over: Partial<LogLine> = {}): LogLine {
     stream: 'out',
     level: 'info',
     text: `line ${id}`,
+    ...over,
+  }
+}
+
+export function sample(over: Partial<Sample> = {}): Sample {
+  return {
+    bot: 'hello',
+    run: '20261122T190742-1a2b3c',
+    cpu_percent: 3.4,
+    memory_bytes: 48.3 * 1024 * 1024,
+    threads: 4,
+    open_files: 19,
+    children: 2,
+    ...over,
+  }
+}
+
+export function run(over: Partial<Run> = {}): Run {
+  return {
+    id: '20261122T180000-aaaaaa',
+    bot: 'hello',
+    started_at: '2026-11-22T18:00:00Z',
+    ended_at: '2026-11-22T18:05:12Z',
+    pid: 4100,
+    exit_code: 1,
+    signal: null,
+    reason: 'exited with code 1',
+    cause: 'exit',
+    operator: '',
+    stop_timed_out: false,
+    cpu_s: 2.4,
+    peak_memory_bytes: 112 * 1024 * 1024,
+    post_mortem: null,
+    ...over,
+  }
+}
+
+export function runner(over: Partial<RunnerStatus> = {}): RunnerStatus {
+  return {
+    name: 'local',
+    host: 'atlas',
+    connected: true,
+    since: TIME,
+    version: '0.2.0',
+    bots: 1,
+    load: {
+      cpus: 8,
+      cpu_percent: 12.3,
+      load_1m: 0.84,
+      memory_total_bytes: 16 * 1024 ** 3,
+      memory_available_bytes: 11 * 1024 ** 3,
+      disk_total_bytes: 480 * 1024 ** 3,
+      disk_free_bytes: 10 * 1024 ** 3,
+    },
+    troubles: [],
+    joined: false,
     ...over,
   }
 }

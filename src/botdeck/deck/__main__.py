@@ -13,6 +13,7 @@ from pathlib import Path
 from botdeck.data_dir import make_data_dir
 from botdeck.deck.auth import OPERATORS
 from botdeck.deck.fleet import BOTS
+from botdeck.deck.hosts import HOSTS
 from botdeck.deck.main import create_api, create_app
 from botdeck.deck.runner_access import RUNNERS
 from botdeck.deck.schema import openapi_document
@@ -56,7 +57,7 @@ async def _serve(settings: Settings) -> None:
         storage = await open_storage(settings.data_dir / "deck.db")
         try:
             # What the deck begins with, read while a database that cannot be read is still one sentence.
-            for kind in (BOTS, OPERATORS, RUNNERS):
+            for kind in (BOTS, HOSTS, OPERATORS, RUNNERS):
                 await storage.documents(kind)
             server = DeckServer(settings, create_app(settings, storage))
             with _stopped_by_signals(server):

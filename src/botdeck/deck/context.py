@@ -13,6 +13,7 @@ from botdeck.deck.dashboard import Dashboard
 from botdeck.deck.database_check import DatabaseCheck
 from botdeck.deck.envelopes import Envelopes
 from botdeck.deck.fleet import Fleet
+from botdeck.deck.host_feed import HostFeed
 from botdeck.deck.log_feed import LogFeed
 from botdeck.deck.permissions import PRINCIPAL, Principal
 from botdeck.deck.runner_access import RunnerAccess
@@ -37,6 +38,7 @@ class Deck:
     envelopes: Envelopes
     dashboard: Dashboard
     logs: LogFeed
+    host_feed: HostFeed
     runners: RunnerLinks
     runner_access: RunnerAccess
     check_database: DatabaseCheck

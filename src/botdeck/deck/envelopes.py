@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from botdeck.deck.messages import Snapshot
-from botdeck.models import BotList, BotStatus, DashboardStats, LogLine
+from botdeck.deck.messages import RunnerList, SampleList, Snapshot
+from botdeck.models import BotList, BotStatus, DashboardStats, LogLine, RunnerStatus
 from botdeck.protocol.codec import rfc3339
 
 
@@ -21,7 +21,7 @@ class Envelope:
 
     kind: str
     topic: str
-    """The bot it is about; "" when it is about all."""
+    """The bot it is about, or the runner; "" when it is about all."""
     head: str
     lines: Sequence[LogLine] = ()
     """Of a `log` message."""
@@ -48,6 +48,12 @@ class Envelopes:
 
     def bot_list(self, bots: BotList, at: datetime) -> Envelope:
         return self._envelope("bot_list", "", _json(BotList, bots), at)
+
+    def samples(self, samples: SampleList, at: datetime) -> Envelope:
+        return self._envelope("samples", samples.runner, _json(SampleList, samples), at)
+
+    def runners(self, runners: list[RunnerStatus], at: datetime) -> Envelope:
+        return self._envelope("runners", "", _json(RunnerList, RunnerList(runners=runners)), at)
 
     def snapshot(self, snapshot: Snapshot, at: datetime) -> Envelope:
         return self._envelope("snapshot", "", _json(Snapshot, snapshot), at)

@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from botdeck.deck.clock import Clock
+from botdeck.deck.hosts import Hosts
+from botdeck.deck.messages import SampleList
 from botdeck.errors import ProtocolError, StorageConflict, StorageError, UnknownBot
-from botdeck.models import Bot, BotList, BotStatus, RunnerStatus, State
+from botdeck.models import Bot, BotList, BotStatus, RunnerStatus, Sample, State
 from botdeck.protocol.codec import from_json, rfc3339, to_json
 from botdeck.protocol.frames import Member
 from botdeck.storage.port import Document, Storage
@@ -44,9 +46,12 @@ class Fleet:
         """Runners that joined with an invitation; kept by RunnerAccess."""
         self._contested: set[tuple[str, str]] = set()
         """Runners and the bots of others that they named, as it was logged."""
+        self.hosts = Hosts(storage, clock, lambda runner: len(self.bots_of(runner)))
+        self.hosts.joined = self.joined
 
     async def load(self) -> None:
-        """Remember the bots of an earlier deck. They are unknown until their runner comes."""
+        """Remember the bots and runners of an earlier deck. Bots are unknown until their runner comes."""
+        await self.hosts.load()
         for document in await self._storage.documents(BOTS):
             try:
                 known = _Known(
@@ -79,7 +84,12 @@ class Fleet:
 
     def runners(self) -> list[RunnerStatus]:
         """All that the deck knows, by name."""
-        return []
+        return self.hosts.statuses()
+
+    def samples(self, runner: str) -> SampleList:
+        """As last told; a bot without a process has none."""
+        statuses = (known.status for known in self._ordered() if known.runner == runner)
+        return SampleList(runner=runner, samples=[status.sample for status in statuses if status.sample])
 
     def names(self) -> list[str]:
         return [known.bot.name for known in self._ordered()]
@@ -112,10 +122,12 @@ class Fleet:
             self._contested.discard((runner, name))
             named[name] = self._known_now(member.bot, member.status, runner, position)
         gone = [name for name in self.bots_of(runner) if name not in named]
+        before = {self._known[name].runner for name in named if name in self._known} - {runner}
         changed = [*gone, *(name for name, known in named.items() if self._differs(known))]
         for name in gone:
             del self._known[name]
         self._known.update(named)
+        self._forget_emptied(before)
         return changed
 
     def told_status(self, runner: str, status: BotStatus) -> bool:
@@ -126,9 +138,18 @@ class Fleet:
         self._known[status.bot] = self._known_now(known.bot, status, runner, known.position)
         return True
 
+    def told_samples(self, runner: str, samples: Iterable[Sample]) -> None:
+        """Of all its bots that have a process."""
+        by_bot = {sample.bot: sample for sample in samples}
+        for name in self.bots_of(runner):
+            known = self._known[name]
+            if known.status.sample != by_bot.get(name):
+                self._known[name] = replace(known, status=replace(known.status, sample=by_bot.get(name)))
+
     def lost(self, runner: str) -> list[str]:
         """No contact any more: nobody knows what its bots do."""
         self._present.discard(runner)
+        self.hosts.lost(runner)
         now = self._clock.now()
         names = self.bots_of(runner)
         for name in names:
@@ -153,6 +174,13 @@ class Fleet:
                 self.runner_of(bot),
             )
 
+    def _forget_emptied(self, runners: Iterable[str]) -> None:
+        """All bots of a runner that is away came back under another: it has another name now, as a container has after
+        each of its starts. One that joined is only forgotten when it is told to leave."""
+        for runner in runners:
+            if runner not in self._present and runner not in self.hosts.joined and not self.bots_of(runner):
+                self.hosts.forget(runner)
+
     async def remember(self, names: Iterable[str]) -> None:
         """Write down what is known of these bots (or that they are gone). A failure is logged: the fleet in memory is
         what counts, and the runner will tell it again."""
@@ -173,7 +201,7 @@ class Fleet:
             return
         body = {
             "bot": to_json(known.bot),
-            "status": to_json(known.status),
+            "status": to_json(replace(known.status, sample=None)),
             "runner": known.runner,
             "position": known.position,
         }
@@ -202,7 +230,8 @@ class Fleet:
 
     def _known_now(self, bot: Bot, status: BotStatus, runner: str, position: int) -> _Known:
         # What the runner says of whose bot it is does not count.
-        status = replace(status, bot=bot.name, runner=runner, description=bot.description)
+        sample = status.sample if status.sample and status.sample.bot == bot.name else None
+        status = replace(status, bot=bot.name, runner=runner, description=bot.description, sample=sample)
         return _Known(bot=bot, status=status, runner=runner, position=position, received_at=self._clock.seconds())
 
     def _differs(self, known: _Known) -> bool:
@@ -221,6 +250,7 @@ class Fleet:
             pid=None,
             started_at=None,
             uptime_s=None,
+            sample=None,
             retry_in_s=None,
         )
         return replace(known, status=status)
@@ -238,4 +268,4 @@ class Fleet:
 
 
 def _timeless(status: BotStatus) -> BotStatus:
-    return replace(status, uptime_s=None, retry_in_s=None, started_at=None)
+    return replace(status, uptime_s=None, sample=None, retry_in_s=None, started_at=None)

@@ -1,6 +1,7 @@
 """New log lines on their way to the hub: a bot's first line at once, then what gathered every 50 ms."""
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 
 from botdeck.deck.websocket_manager import ConnectionManager
@@ -11,21 +12,42 @@ MOST_AT_ONCE = 500
 """More within one gap than anybody can read: the oldest are left out and counted. All of them are stored."""
 
 
+class _Burst:
+    """The last lines of one gap. Lines that are left out are never even cut out of their output."""
+
+    def __init__(self) -> None:
+        self._parts: deque[Sequence[LogLine]] = deque()
+        self._count = 0
+        self._dropped = 0
+
+    def add(self, lines: Sequence[LogLine]) -> None:
+        self._parts.append(lines)
+        self._count += len(lines)
+        while self._count - len(self._parts[0]) >= MOST_AT_ONCE:
+            gone = len(self._parts.popleft())
+            self._count -= gone
+            self._dropped += gone
+
+    def take(self) -> tuple[list[LogLine], int]:
+        """The lines, and how many were left out before them."""
+        surplus = max(0, self._count - MOST_AT_ONCE)
+        lines = list(self._parts.popleft()[surplus:])
+        for part in self._parts:
+            lines += part
+        return lines, self._dropped + surplus
+
+
 class LogFeed:
     def __init__(self, hub: ConnectionManager) -> None:
         self._hub = hub
-        self._waiting: dict[str, list[LogLine]] = {}
-        self._dropped: dict[str, int] = {}
+        self._waiting: dict[str, _Burst] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     def add(self, bot: str, lines: Sequence[LogLine]) -> None:
-        if not lines:
+        """To be told after they were stored: what nobody is there to see now, a later snapshot has."""
+        if not lines or bot not in self._hub.watched():
             return
-        waiting = self._waiting.setdefault(bot, [])
-        waiting.extend(lines)
-        if (surplus := len(waiting) - MOST_AT_ONCE) > 0:
-            del waiting[:surplus]
-            self._dropped[bot] = self._dropped.get(bot, 0) + surplus
+        self._waiting.setdefault(bot, _Burst()).add(lines)
         if bot not in self._timers:
             self._flush(bot)
 
@@ -35,9 +57,9 @@ class LogFeed:
         self._timers.clear()
 
     def _flush(self, bot: str) -> None:
-        lines = self._waiting.pop(bot, None)
-        if not lines:
+        burst = self._waiting.pop(bot, None)
+        if burst is None:
             self._timers.pop(bot, None)
             return
         self._timers[bot] = asyncio.get_running_loop().call_later(GAP_S, self._flush, bot)
-        self._hub.broadcast_log(bot, lines, self._dropped.pop(bot, 0))
+        self._hub.broadcast_log(bot, *burst.take())

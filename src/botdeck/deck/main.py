@@ -22,6 +22,7 @@ from botdeck.deck.database_check import DatabaseCheck
 from botdeck.deck.envelopes import Envelopes
 from botdeck.deck.fleet import Fleet
 from botdeck.deck.guard import Guard
+from botdeck.deck.host_feed import HostFeed
 from botdeck.deck.intake import Intake
 from botdeck.deck.log_feed import LogFeed
 from botdeck.deck.pages import Pages
@@ -101,6 +102,7 @@ def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
         interval_s=settings.deck.stats_interval_s,
     )
     logs = LogFeed(hub)
+    host_feed = HostFeed(hub, fleet)
     audit = Audit(storage, clock)
     patient = PatientStorage(storage)
     runners = RunnerLinks(
@@ -111,6 +113,7 @@ def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
             hub=hub,
             dashboard=dashboard,
             logs=logs,
+            hosts=host_feed,
             intake=Intake(patient, clock),
             post_mortems=PostMortems(storage),
             audit=audit,
@@ -129,6 +132,7 @@ def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
         envelopes=envelopes,
         dashboard=dashboard,
         logs=logs,
+        host_feed=host_feed,
         runners=runners,
         runner_access=RunnerAccess(storage, clock, fleet),
         check_database=DatabaseCheck(storage, clock),
@@ -149,6 +153,7 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         deck.logs.close()
+        deck.host_feed.close()
         for chore in chores:
             chore.cancel()
         await asyncio.gather(*chores, return_exceptions=True)

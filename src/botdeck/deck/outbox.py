@@ -2,7 +2,8 @@
 
 - a snapshot takes the place of everything before it;
 - dashboard_stats and bot_status take the place of the older one of the same bot;
-- bot_list and heartbeat take the place of the older one;
+- samples take the place of the older ones of the same runner;
+- bot_list, runners and heartbeat take the place of the older one;
 - log lines wait in a row of bounded length: the oldest are dropped, and the next batch says how many.
 """
 

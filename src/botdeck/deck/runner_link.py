@@ -15,6 +15,7 @@ from botdeck.deck.audit import Audit
 from botdeck.deck.clock import Clock
 from botdeck.deck.dashboard import Dashboard
 from botdeck.deck.fleet import Fleet
+from botdeck.deck.host_feed import HostFeed
 from botdeck.deck.intake import Intake
 from botdeck.deck.log_feed import LogFeed
 from botdeck.deck.patience import PatientStorage
@@ -33,7 +34,9 @@ from botdeck.protocol.frames import (
     OrderResult,
     RunReport,
     RunStored,
+    Samples,
     StatusReport,
+    Troubles,
     Welcome,
     decode,
     decode_data,
@@ -69,6 +72,7 @@ class LinkServices:
     hub: ConnectionManager
     dashboard: Dashboard
     logs: LogFeed
+    hosts: HostFeed
     intake: Intake
     post_mortems: PostMortems
     audit: Audit
@@ -115,11 +119,16 @@ class RunnerLinks:
         return ActionResult(bot=bot, action=action, status=fleet.status(bot))
 
     async def dismiss(self, runner: str, *, by: str) -> None:
-        """End the link of a runner whose access was taken away, if it has one; returns when its bots are unknown."""
+        """End the link of a runner whose access was taken away, if it has one, and list it no more; returns when its
+        bots are unknown."""
         link = self._links.get(runner)
         if link is not None:
             link.end(LinkClosed(FORBIDDEN, f"{by} took the access of runner {runner} away."))
             await link.gone.wait()
+        hosts = self._services.fleet.hosts
+        hosts.forget(runner)
+        self._services.hosts.runners_changed()
+        await hosts.remember()
 
     async def serve(
         self,
@@ -138,6 +147,7 @@ class RunnerLinks:
             self._check_name(hello, joined_as)  # again: another one may have come meanwhile, or its access gone
             older = self._links.get(link.runner)
             self._links[link.runner] = link
+            link.came()
             if older:
                 older.end(LinkClosed(REPLACED, f"Another connection of runner {link.runner} took over."))
             await link.run(frames)
@@ -186,6 +196,7 @@ class RunnerLink:
         self._applying: set[asyncio.Task[None]] = set()
         self._starting_over: asyncio.Task[None] | None = None
         self._unremembered: set[str] = set()
+        self._hello: Hello | None = None
 
     async def receive_hello(self, frames: AsyncIterator[str | bytes]) -> Hello:
         try:
@@ -203,6 +214,7 @@ class RunnerLink:
 
     async def welcome(self, hello: Hello) -> None:
         self.runner, self.host, self.instance = hello.runner, hello.host, hello.instance
+        self._hello = hello
         apart = (hello.now - self._services.clock.now()).total_seconds()
         if abs(apart) > CLOCKS_APART_S:
             _log.warning("The clock of runner %s (%s) is %+.1f s from the deck's.", hello.runner, hello.host, apart)
@@ -212,6 +224,13 @@ class RunnerLink:
             cursors = {}  # the runner asks for each, and is answered when the database works again
         await self._send(Welcome(version=PROTOCOL_VERSION, cursors=cursors, botdeck_version=__version__))
         _log.info("Runner %s (%s, Botdeck %s) is here.", hello.runner, hello.host, hello.botdeck_version or "?")
+
+    def came(self) -> None:
+        """It is the link of its runner from now on."""
+        assert self._hello is not None
+        version = self._hello.botdeck_version
+        self._services.fleet.hosts.came(self.runner, host=self._hello.host, version=version)
+        self._services.hosts.runners_changed()
 
     async def run(self, frames: AsyncIterator[str | bytes]) -> None:
         reader = asyncio.create_task(self._read(frames))
@@ -280,6 +299,14 @@ class RunnerLink:
             case StatusReport(status=status):
                 if fleet.told_status(self.runner, status):
                     await self._publish([status.bot])
+            case Samples(samples=samples, load=load):
+                fleet.told_samples(self.runner, samples)
+                fleet.hosts.told_load(self.runner, load)
+                self._services.hosts.sampled(self.runner)
+            case Troubles(sentences=sentences):
+                if fleet.hosts.told_troubles(self.runner, sentences):
+                    self._services.hosts.runners_changed()
+                    await self._publish([])
             case RunReport(run=run):
                 # Of two runners with a bot of the same name one has it, and the other keeps its link and its others.
                 if fleet.may_send(self.runner, run.bot):
@@ -300,10 +327,11 @@ class RunnerLink:
                 services.dashboard.changed(name)
         if listed:
             services.hub.broadcast_bot_list(services.fleet.bot_list())
+            services.hosts.runners_changed()
         self._unremembered.update(names)
         if services.patient.working.is_set():
             names, self._unremembered = [*self._unremembered], set()
-            await services.fleet.remember(names)
+            await asyncio.gather(services.fleet.remember(names), services.fleet.hosts.remember())
 
     # Data and runs: side by side, so that they share commits; the intake keeps each stream in order.
 
@@ -349,9 +377,11 @@ class RunnerLink:
     async def _apply(self, data: Data) -> None:
         services = self._services
         try:
-            applied = await services.intake.apply(self.runner, data)
+            applied = await services.intake.apply(self.runner, data, sender=self)
         except ProtocolError as error:
             raise LinkClosed(BAD_FRAME, str(error)) from None
+        if applied.along:
+            return  # all that is to be told of it is told with the frame that it was committed with
         # Committed. Browsers first: this does not wait, and a link that breaks in the ack must not cost them lines.
         services.logs.add(applied.bot, applied.lines)
         if applied.changed:

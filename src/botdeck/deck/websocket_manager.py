@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from botdeck.deck.clock import Clock
 from botdeck.deck.envelopes import Envelope, Envelopes
 from botdeck.deck.live_client import LiveClient, Wire
-from botdeck.models import BotList, BotStatus, DashboardStats, LogLine, Operator
+from botdeck.deck.messages import SampleList
+from botdeck.models import BotList, BotStatus, DashboardStats, LogLine, Operator, RunnerStatus
 
 SIGN_IN = 4401
 
@@ -42,6 +43,14 @@ class ConnectionManager:
         for client in self._clients:
             if client.follows_default and client.topic != bots.default_bot:
                 client.resubscribe.set()
+
+    def broadcast_samples(self, samples: SampleList) -> None:
+        """To everyone."""
+        self._to_all(self._envelopes.samples(samples, self._clock.now()))
+
+    def broadcast_runners(self, runners: list[RunnerStatus]) -> None:
+        """To everyone."""
+        self._to_all(self._envelopes.runners(runners, self._clock.now()))
 
     def broadcast_log(self, bot: str, lines: Sequence[LogLine], dropped: int = 0) -> None:
         """To those subscribed to the bot; `dropped` lines before these were left out for all."""

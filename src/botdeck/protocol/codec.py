@@ -12,21 +12,31 @@ from typing import Any, Literal, TypeVar, Union
 from botdeck.errors import ProtocolError
 
 T = TypeVar("T")
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+"""Most values, seen to first."""
 
 
 def to_json(value: Any) -> Any:
     """A value that `json.dumps` takes. Datetimes become RFC 3339 in UTC with microseconds."""
+    if type(value) in _PLAIN:
+        return value
+    if names := _field_names(value.__class__):
+        return {name: to_json(getattr(value, name)) for name in names}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime):
         return rfc3339(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [to_json(item) for item in value]
     return value
+
+
+@functools.cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    """Of a dataclass; none of anything else."""
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()
 
 
 def from_json(kind: type[T], value: Any, where: str = "") -> T:

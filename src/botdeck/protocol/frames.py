@@ -26,7 +26,7 @@ from typing import Any
 
 from botdeck.errors import ProtocolError
 from botdeck.models import Action, Bot, BotStatus, HostLoad, Run, Sample
-from botdeck.protocol.codec import from_json, to_json
+from botdeck.protocol.codec import from_json, parse_time, to_json
 
 __all__ = [
     "MAX_DATA_BYTES",
@@ -203,6 +203,10 @@ _KINDS: dict[str, type[Any]] = {
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
+_HEAD: dict[str, type] = {"stream": str, "offset": int, "final": bool, "gap": int, "notice": str}
+"""Of Data; its time is text."""
+
+
 def encode(frame: Frame) -> str:
     return json.dumps({"type": _NAMES[type(frame)], **to_json(frame)}, separators=(",", ":"))
 
@@ -234,11 +238,22 @@ def decode_data(frame: bytes) -> Data:
     head, newline, payload = frame.partition(b"\n")
     if not newline:
         raise ProtocolError("A binary frame should begin with one line of JSON.")
-    value = {**_object(head), "payload": payload}
-    data = from_json(Data, value)
+    data = _data(_object(head), payload)
     if data.offset < 0 or data.gap < 0 or data.stream.count("/") != 2:
         raise ProtocolError(f"Data of stream {data.stream!r} at offset {data.offset} cannot be.")
     return data
+
+
+def _data(head: dict[str, Any], payload: bytes) -> Data:
+    """What from_json makes of it, several times as fast: these are most of what a deck is sent."""
+    known = {name: head[name] for name in _HEAD if name in head}
+    try:
+        if all(type(value) is _HEAD[name] for name, value in known.items()):
+            return Data(time=parse_time(head["time"]), payload=payload, **known)
+    except (KeyError, TypeError, ValueError):
+        pass
+    # It says what is wrong.
+    return from_json(Data, {**head, "payload": payload})
 
 
 def _object(text: str | bytes) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from botdeck.changes import (
     prints_of_programs,
     read_applied,
 )
-from botdeck.runner.whole_file import WholeFile
+from botdeck.runner.whole_file import Unwritten, WholeFile
 from botdeck.settings import BotSettings, Settings
 
 HasProcess = Callable[[str], bool]
@@ -65,8 +65,8 @@ class AppliedNote:
         if ended:
             self._update(bots={name: it for name, it in self._applied.bots.items() if name not in ended})
 
-    def write_again(self) -> None:
-        self._file.write_again()
+    def write_again(self) -> Unwritten | None:
+        return self._file.write_again()
 
     def _take(self, settings: Settings, has_process: HasProcess, others: Iterable[str]) -> set[str]:
         before = self._applied.bots

@@ -46,10 +46,12 @@ from botdeck.runner.kept_runs import KeptRuns
 from botdeck.runner.launch import launch, take_bot_lock
 from botdeck.runner.post_mortem import freeze
 from botdeck.runner.run_dir import FOLDER_MODE, RunDirectory, new_run_id
+from botdeck.runner.sampler import Living
 from botdeck.runner.schedule import next_restart
 from botdeck.runner.spawner import Spawner, SpawnTrouble
 from botdeck.runner.stream import Stream
 from botdeck.runner.tail import Tail
+from botdeck.runner.whole_file import Unwritten
 from botdeck.settings import BotSettings
 
 log = logging.getLogger(__name__)
@@ -82,6 +84,8 @@ class Tools:
     link: DeckLink
     time_zone: Callable[[], ZoneInfo]
     """Of `restart_at`."""
+    short_of: Callable[[int | None], None]
+    """Told the error number when the system had no more of something."""
     changed: Callable[[], None]
     """Called after anything happened to a bot."""
     process_begins: Callable[[BotSettings], Awaitable[None]]
@@ -155,9 +159,11 @@ class BotRunner:
 
     def sampled(self, sample: Sample) -> None:
         """What it uses now."""
-        if self._run is None or self._instance is None or sample.run != self._run.run.id:
-            return
+        age = self._instance.age_s() if self._instance else None
+        if self._run is None or age is None or sample.run != self._run.run.id:
+            return  # it ended meanwhile
         self._sample = sample
+        self._run.memory.add(age, sample.memory_bytes)
         ceiling_bytes = self.settings.memory_max_mb * 1e6 if self.settings else 0.0
         self._over_ceiling = self._over_ceiling + 1 if 0 < ceiling_bytes < sample.memory_bytes else 0
         if self._over_ceiling >= OVER_CEILING:
@@ -211,9 +217,16 @@ class BotRunner:
         """The deck has all of the run."""
         self._kept.remove(run)
 
-    def write_again(self) -> None:
-        """What the disk had no room for."""
-        self._kept.write_again()
+    def write_again(self) -> list[Unwritten]:
+        """What the disk had no room for. Returns what it still has none for."""
+        return self._kept.write_again()
+
+    def living(self) -> Living | None:
+        """The process to be sampled, if there is one."""
+        who, run = self._instance.identity if self._instance else None, self._run
+        if who is None or run is None:
+            return None
+        return Living(bot=self.name, run=run.run.id, pid=who.pid, start_tick=who.start_tick, shim=who.shim)
 
     def erase(self) -> None:
         """Forget a bot that is gone."""
@@ -227,7 +240,8 @@ class BotRunner:
     async def begin(self) -> None:
         """Find out how things stand: what the journal says, what lives, what is still to be shipped. Starts nothing."""
         self._dir.mkdir(exist_ok=True)
-        self._dir.chmod(FOLDER_MODE)
+        with contextlib.suppress(OSError):  # a file system that can only be read
+            self._dir.chmod(FOLDER_MODE)
         entry = self._tools.journal[self.name]
         if entry is None:
             wanted = Wanted.RUNNING if self.settings and self.settings.autostart else Wanted.STOPPED
@@ -425,6 +439,7 @@ class BotRunner:
             await self._not_started(run, CannotStart(reason=str(error)))
         except (SpawnTrouble, OSError) as error:
             log.error("%s: cannot be started now: %s", self.name, error)
+            self._tools.short_of(error.errno)
             trouble = str(error).rstrip(".")
             await self._not_started(run, Ended(lived_s=0.0, luck=_luck(), trouble=trouble))
 
@@ -510,6 +525,8 @@ class BotRunner:
         self._instance = self._sample = None
         self._stop_checking()
         self._over_ceiling = 0
+        if (exit_note := run.exit()) and exit_note.trouble:
+            self._tools.short_of(exit_note.trouble.get("errno"))
         remains, _ = await asyncio.gather(asyncio.to_thread(freeze, run), self._kill_strays(run))
         happening = endings.finish(run, life, self.settings, remains)
         self._kept.ended(run)

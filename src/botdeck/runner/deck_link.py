@@ -19,7 +19,7 @@ from websockets.exceptions import WebSocketException
 
 from botdeck import __version__
 from botdeck.errors import BotdeckError, ProtocolError
-from botdeck.models import Action, BotStatus
+from botdeck.models import Action, BotStatus, Sample
 from botdeck.protocol.frames import (
     MAX_FRAME_BYTES,
     PROTOCOL_VERSION,
@@ -32,7 +32,9 @@ from botdeck.protocol.frames import (
     OrderResult,
     RunReport,
     RunStored,
+    Samples,
     StatusReport,
+    Troubles,
     Welcome,
     decode,
     encode,
@@ -44,6 +46,7 @@ from botdeck.runner.process import boot_clock
 from botdeck.runner.run_dir import RunDirectory
 from botdeck.runner.shipment import Shipment
 from botdeck.runner.stream import Stream
+from botdeck.runner.telling import Tell, tell_nobody
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +64,8 @@ FIRST_PATIENCE_S = 3.0
 """Deck and runner are often started together; a deck that is not there yet is not worth a line."""
 STALLED_S = 60.0
 """A deck that acknowledges nothing for this long, while frames wait, is dialled anew."""
+SAMPLES_OLD_S = 8.0
+"""After which samples are told again even if they are the same: less than two readings."""
 READ_AGAIN_S = 2.0
 """Between attempts to read what could not be read (too many open files)."""
 MOST_REPORTS = 2000
@@ -80,6 +85,10 @@ class Owner(Protocol):
         """The run is over, and the deck has all of it."""
         ...
 
+    def troubles(self) -> list[str]:
+        """All that is wrong on this host, in sentences."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
@@ -95,16 +104,27 @@ class _Taken:
 
 
 class DeckLink:
-    def __init__(self, name: str, owner: Owner, find_deck: Callable[[], DeckAddress], *, instance: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        owner: Owner,
+        find_deck: Callable[[], DeckAddress],
+        *,
+        instance: str = "",
+        trouble: Tell = tell_nobody,
+    ) -> None:
         self._name = name
         self._instance = instance
         self._owner = owner
         self._find_deck = find_deck
-        self._shipment = Shipment(owner.shipped)
+        self._shipment = Shipment(owner.shipped, trouble)
         self._cursors: dict[str, int] = {}
         self._connected = False
         self._overflowed = False
         self._reports: deque[Frame | _Taken] = deque()
+        self._samples: Samples | None = None
+        self._told_samples: list[Sample] = []
+        self._told_samples_at = 0.0
         self._work = asyncio.Event()
         self._progress_at = 0.0
         self._away: str | None = None
@@ -140,6 +160,26 @@ class DeckLink:
     def report_fleet(self) -> None:
         if self._connected:
             self._report(Fleet(members=self._owner.fleet()))
+
+    def report_troubles(self) -> None:
+        if self._connected:
+            self._report(Troubles(sentences=self._owner.troubles()))
+
+    def report_samples(self, samples: Samples) -> None:
+        """Only the last ones count: they take the place of others that were not sent yet, and when bots use just what
+        they used before, every other reading is enough."""
+        if not self._connected:
+            return
+        now = boot_clock()
+        if samples.samples == self._told_samples and now - self._told_samples_at < SAMPLES_OLD_S:
+            return
+        self._samples = samples
+        self._work.set()
+
+    @property
+    def unreadable(self) -> OSError | None:
+        """Why something that bots wrote cannot be shipped now."""
+        return self._shipment.unreadable
 
     @property
     def caught_up(self) -> bool:
@@ -215,6 +255,7 @@ class DeckLink:
         self._cursors = welcome.cursors
         self._progress_at = boot_clock()
         self.report_fleet()
+        self.report_troubles()
         for run in self._shipment.runs:
             self.report_run(run)
         self._shipment.begin_all(welcome.cursors)
@@ -236,6 +277,7 @@ class DeckLink:
     def _disconnected(self) -> None:
         self._connected = False
         self._reports.clear()
+        self._samples, self._told_samples = None, []
         self._shipment.pause()
 
     def _say_away(self, error: Exception) -> None:
@@ -257,6 +299,10 @@ class DeckLink:
                 report = self._reports.popleft()
                 told = StatusReport(status=report.now()) if isinstance(report, _Taken) else report
                 await websocket.send(encode(told))
+            if self._samples is not None:
+                samples, self._samples = self._samples, None
+                self._told_samples, self._told_samples_at = samples.samples, boot_clock()
+                await websocket.send(encode(samples))
             if self._shipment.ready:
                 if frame := self._shipment.next_frame(datetime.now(UTC)):
                     await websocket.send(encode_data(frame))
@@ -272,7 +318,7 @@ class DeckLink:
         patience_s = self._progress_at + STALLED_S - boot_clock()
         if patience_s <= 0:
             raise LinkEnded(f"it acknowledged nothing for {STALLED_S:g} s")
-        unreadable = self._shipment.unreadable
+        unreadable = self._shipment.unreadable is not None
         try:
             async with asyncio.timeout(
                 min(patience_s, READ_AGAIN_S) if unreadable else patience_s if waiting else None

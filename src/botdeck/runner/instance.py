@@ -34,6 +34,11 @@ class Instance:
         return self._identity.pid if self._identity and self._bot is not None else None
 
     @property
+    def identity(self) -> Identity | None:
+        """None when no process is known to live."""
+        return self._identity if self._bot is not None else None
+
+    @property
     def watched(self) -> int:
         """The pidfd that tells the end: the shim's, since its note is written then; without a shim the bot's own."""
         fd = self._shim if self._shim is not None else self._bot
@@ -75,7 +80,7 @@ async def find_instance(lock: Path, runs: Iterable[RunDirectory]) -> tuple[RunDi
     while True:
         held = _is_held(lock)
         for run in runs:
-            if instance := _living(run, look_at_boot=not held):
+            if instance := _living(run, lock, look_at_boot=not held):
                 return run, instance
         if not held or process.boot_clock() > deadline:
             return None
@@ -90,11 +95,16 @@ def _is_held(lock: Path) -> bool:
     return False
 
 
-def _living(run: RunDirectory, *, look_at_boot: bool) -> Instance | None:
+def _living(run: RunDirectory, lock: Path, *, look_at_boot: bool) -> Instance | None:
     identity = run.identity()
     if identity is None or (look_at_boot and identity.boot_id != process.boot_id()):
         return None
     bot = process.open_process(identity.pid, identity.start_tick)
     if bot is None:
         return None
-    return Instance(identity, bot=bot, shim=process.open_parent(identity.pid, expected=identity.shim))
+    shim = process.open_parent(identity.pid, expected=identity.shim)
+    # A tick lasts 10 ms, in which somebody else may have got the pid.
+    if shim is None and not process.carries_run(identity.pid, run.run.id) and not process.has_open(identity.pid, lock):
+        os.close(bot)
+        return None
+    return Instance(identity, bot=bot, shim=shim)

@@ -12,7 +12,7 @@ from botdeck.lifecycle import Ending, Life
 from botdeck.models import State, Wanted
 from botdeck.protocol.codec import from_json, to_json
 from botdeck.restart_policy import QUARTER_S, History
-from botdeck.runner.whole_file import WholeFile
+from botdeck.runner.whole_file import Unwritten, WholeFile
 
 VERSION = 1
 log = logging.getLogger(__name__)
@@ -99,13 +99,25 @@ class _Document:
     bots: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """The journal could not be read when the runner began."""
+
+    sentence: str
+    aside: Path | None
+    """Where it was put; None when it was missing, or could not be moved."""
+
+
 class Journal:
-    """One small JSON file, replaced as a whole. On a full disk it stays behind, and bots are kept all the same."""
+    """One small JSON file, replaced as a whole, with the version before it beside it. On a full disk it stays behind,
+    and bots are kept all the same."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._previous = path.with_name(path.name + ".1")
+        self._file = WholeFile(path, self._text, previous=self._previous)
+        self.damage: Damage | None = None
         self._entries = self._read()
-        self._file = WholeFile(path, self._text)
 
     def __getitem__(self, bot: str) -> Entry | None:
         return self._entries.get(bot)
@@ -124,36 +136,67 @@ class Journal:
         if self._entries.pop(bot, None) is not None:
             self._file.write(flush=True)
 
-    def write_again(self) -> None:
-        """What could not be written, if anything."""
-        self._file.write_again()
+    def write_again(self) -> Unwritten | None:
+        """What could not be written, if anything. Returns what still cannot be."""
+        return self._file.write_again()
 
     def bots(self) -> list[str]:
         return list(self._entries)
 
     def _read(self) -> dict[str, Entry]:
         try:
-            document = from_json(_Document, json.loads(self._path.read_text("utf-8")))
+            entries = _read(self._path)
         except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, ProtocolError) as error:
-            return self._put_aside(str(error))
-        if document.version > VERSION:
-            return self._put_aside(f"it is of version {document.version}, and this Botdeck reads {VERSION}")
-        entries = {}
-        for bot, value in document.bots.items():
-            try:
-                entries[bot] = from_json(Entry, value)
-            except ProtocolError as error:
-                log.warning("%s: what it says of %s cannot be used: %s", self._path, bot, error)
+            return self._read_previous("is missing", None) if self._previous.exists() else {}
+        except _Unusable as error:
+            return self._read_previous(f"cannot be used ({error})", self._put_aside())
+        self._file.trust()
         return entries
 
-    def _put_aside(self, why: str) -> dict[str, Entry]:
+    def _read_previous(self, what: str, aside: Path | None) -> dict[str, Entry]:
+        """The last change is lost, rather than all."""
+        try:
+            entries = _read(self._previous)
+            instead = "the version before it is used, and what was ordered last may be forgotten"
+        except (FileNotFoundError, _Unusable):
+            entries, instead = {}, "there is no version before it, and bots begin as configured; those that run go on"
+        kept = f" It is kept as {aside.name}: delete that when you have looked at it." if aside else ""
+        self.damage = Damage(f"{self._path} {what}; {instead}.{kept}", aside)
+        log.error("%s", self.damage.sentence)
+        return entries
+
+    def _put_aside(self) -> Path | None:
         aside = self._path.with_name(f"{self._path.name}.{datetime.now(UTC):%Y%m%dT%H%M%S}")
-        log.error("%s cannot be used (%s); it is kept as %s, and bots begin as configured.", self._path, why, aside)
-        self._path.rename(aside)
-        return {}
+        try:
+            self._path.rename(aside)
+        except OSError as error:
+            log.error("%s cannot be put aside: %s", self._path, error.strerror)
+            return None
+        return aside
 
     def _text(self) -> str:
         document = _Document(version=VERSION, bots=to_json(self._entries))
         return json.dumps(to_json(document), indent=1) + "\n"
+
+
+class _Unusable(Exception):
+    """What it holds is no journal, or none of this Botdeck's."""
+
+
+def _read(path: Path) -> dict[str, Entry]:
+    """Raises FileNotFoundError, _Unusable."""
+    try:
+        document = from_json(_Document, json.loads(path.read_text("utf-8")))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, RecursionError, ProtocolError) as error:
+        raise _Unusable(str(error).rstrip(".")) from None
+    if document.version > VERSION:
+        raise _Unusable(f"it is of version {document.version}, and this Botdeck reads {VERSION}")
+    entries = {}
+    for bot, value in document.bots.items():
+        try:
+            entries[bot] = from_json(Entry, value)
+        except ProtocolError as error:
+            log.warning("%s: what it says of %s cannot be used: %s", path, bot, error)
+    return entries

@@ -8,6 +8,7 @@ from botdeck.runner.deck_link import DeckLink
 from botdeck.runner.post_mortem import freeze
 from botdeck.runner.run_dir import RunDirectory
 from botdeck.runner.tail import Tail
+from botdeck.runner.whole_file import Unwritten
 from botdeck.settings import BotSettings
 
 
@@ -62,10 +63,9 @@ class KeptRuns:
             if not run.over and run is not living:
                 endings.finish(run, life, settings, freeze(run))
 
-    def write_again(self) -> None:
-        """Records that the disk had no room for."""
-        for run in self._runs.values():
-            run.write_again()
+    def write_again(self) -> list[Unwritten]:
+        """Records that the disk had no room for. Returns those that still cannot be written."""
+        return [unwritten for run in self._runs.values() if (unwritten := run.write_again())]
 
     def remove(self, run: RunDirectory) -> None:
         """The deck has all of it."""

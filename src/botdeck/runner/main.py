@@ -14,6 +14,7 @@ import resource
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
@@ -21,8 +22,9 @@ from zoneinfo import ZoneInfo
 
 from botdeck.data_dir import hold_lock, lock_holder, make_data_dir
 from botdeck.errors import BotdeckError, ConfigError, UnknownBot
-from botdeck.models import Action
-from botdeck.protocol.frames import Member
+from botdeck.models import Action, HostLoad, Sample
+from botdeck.protocol.frames import Member, Samples
+from botdeck.runner import holes
 from botdeck.runner.applied import AppliedNote
 from botdeck.runner.bot_runner import BotRunner, Tools
 from botdeck.runner.budget import Budgets
@@ -30,12 +32,16 @@ from botdeck.runner.deck_address import NoDeck, find_deck, parse_url
 from botdeck.runner.deck_link import DeckLink
 from botdeck.runner.environment import without_botdeck
 from botdeck.runner.heap import keep_freed_memory
+from botdeck.runner.host_watch import HostWatch
 from botdeck.runner.journal import Journal
-from botdeck.runner.process import boot_id
+from botdeck.runner.process import boot_clock, boot_id
 from botdeck.runner.run_dir import FOLDER_MODE, RunDirectory
+from botdeck.runner.sampler import Living, Sampler
 from botdeck.runner.spawner import Spawner
 from botdeck.runner.stream import Stream
 from botdeck.runner.tail import Tail
+from botdeck.runner.troubles import Troubles
+from botdeck.runner.whole_file import Unwritten
 from botdeck.sdk.install import copy_sdk
 from botdeck.settings import CONFIG_NAME, Settings, find_config, load_settings
 
@@ -75,8 +81,11 @@ class Runner:
         self._applied = AppliedNote(data_dir, settings)
         address = partial(find_deck, data_dir, url=deck_url, base_path=self._base_path, name=name)
         host = socket.gethostname()
-        self._link = DeckLink(host, self, address, instance=instance_of(data_dir))
-        self._budgets = Budgets(data_dir, lambda: self._settings, ship=self._link.grown)
+        self._troubles = Troubles(self._report_troubles)
+        self._link = DeckLink(host, self, address, instance=instance_of(data_dir), trouble=self._troubles.set)
+        self._budgets = Budgets(data_dir, lambda: self._settings, ship=self._link.grown, trouble=self._troubles.set)
+        self._watch = HostWatch(self._troubles, data_dir=data_dir, state=own)
+        self._sampler = Sampler(self, data_dir)
         self._tools = Tools(
             runner_name=name or host,
             bots_dir=own / "bots",
@@ -84,12 +93,15 @@ class Runner:
             own_environment=os.environ.copy(),
             journal=Journal(own / "journal.json"),
             spawner=Spawner(without_botdeck(os.environ)),
-            tail=Tail(self._grown),
+            tail=Tail(self._grown, self._troubles.set),
             link=self._link,
             time_zone=lambda: ZoneInfo(self._settings.deck.time_zone),
+            short_of=self._short_of,
             changed=self._changed.set,
             process_begins=self._applied.process_begins,
         )
+        if damage := self._tools.journal.damage:
+            self._watch.journal_damaged(damage, boot_clock())
 
     def _base_path(self) -> str:
         return self._settings.deck.base_path
@@ -113,12 +125,38 @@ class Runner:
             bot.shipped(run)
             self._changed.set()
 
+    def troubles(self) -> list[str]:
+        return self._troubles.sentences()
+
+    def _report_troubles(self) -> None:
+        self._link.report_troubles()
+
+    # What the tail tells.
+
     def _grown(self, stream: Stream) -> None:
-        """Heard first; then what is too much is dropped, and the rest shipped."""
+        """The bot's health hears it first, then what is too much is dropped, and the rest is shipped."""
         if bot := self._bots.get(stream.bot):
             bot.grew(stream)
         self._budgets.grown(stream)
         self._link.grown(stream)
+
+    # What the sampler asks and tells.
+
+    def living(self) -> list[Living]:
+        return [living for bot in self._bots.values() if (living := bot.living())]
+
+    def sampled(self, samples: list[Sample], load: HostLoad) -> None:
+        for sample in samples:
+            self._bots[sample.bot].sampled(sample)
+        self._link.report_samples(Samples(samples=samples, load=load))
+        self._watch.look_at_load(load, self._settings.runner.disk_floor_mb)
+
+    def not_sampled(self, error: OSError) -> None:
+        log.debug("Bots could not be sampled: %s", error)
+        self._short_of(error.errno)
+
+    def _short_of(self, error: int | None) -> None:
+        self._watch.short_of(error, boot_clock())
 
     # Its life.
 
@@ -131,6 +169,7 @@ class Runner:
             self._help("what follows the bots' files", self._tools.tail.run())
             self._help("what writes again", self._keep_writing())
             await self._begin()
+            self._help("what samples the bots", self._sampler.run())
             self._help("the link to the deck", self._link.run())
             await self._until_stopped()
         finally:
@@ -179,16 +218,22 @@ class Runner:
 
     async def _keep_writing(self) -> None:
         while True:
+            self._look_for_trouble()
             await asyncio.sleep(WRITE_AGAIN_S)
-            self._write_again()
-            self._budgets.look_at_disk()
 
-    def _write_again(self) -> None:
-        """What the disk had no room for, if anything."""
-        self._tools.journal.write_again()
-        self._applied.write_again()
-        for bot in self._bots.values():
-            bot.write_again()
+    def _look_for_trouble(self) -> None:
+        if error := self._link.unreadable:
+            self._short_of(error.errno)
+        unwritten, unwatchable = self._write_again(), self._tools.tail.unwatchable > 0
+        self._watch.look(unwritten=unwritten, unwatchable=unwatchable, wall=time.time(), now=boot_clock())
+        self._troubles.set("holes", holes.trouble())
+        self._budgets.look_at_disk()
+
+    def _write_again(self) -> list[Unwritten]:
+        """What the disk had no room for, if anything. Returns what it still has none for."""
+        files = [self._tools.journal.write_again(), self._applied.write_again()]
+        records = [unwritten for bot in self._bots.values() for unwritten in bot.write_again()]
+        return [*filter(None, files), *records]
 
     async def _until_stopped(self) -> None:
         while self._stop is None:
@@ -307,7 +352,10 @@ def _raise_limit_of_open_files() -> None:
 
 def _make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(FOLDER_MODE)  # whatever the umask says
+    with contextlib.suppress(
+        OSError
+    ):  # a file system that can only be read: the bots in it are taken over all the same
+        folder.chmod(FOLDER_MODE)  # whatever the umask says
 
 
 def _take_runner_lock(path: Path, data_dir: Path) -> int:

@@ -30,6 +30,7 @@ def freeze(run: RunDirectory) -> PostMortem:
         last_output=_short(_lines(run.out.path)),
         last_log=_short(line for event in said if event.event == names.LOG for line in _body(event)),
         last_commands=_commands(said),
+        memory=run.memory.points(),
     )
 
 

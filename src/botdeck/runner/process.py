@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from botdeck.data_dir import READ_ONLY
+
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -73,6 +75,21 @@ def open_parent(pid: int, *, expected: int) -> int | None:
     return None
 
 
+def carries_run(pid: int, run: str) -> bool:
+    """Whether the process was begun for that run, by its environment, which a program may have overwritten."""
+    with contextlib.suppress(OSError):
+        return f"BOTDECK_RUN={run}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return False
+
+
+def has_open(pid: int, path: Path) -> bool:
+    """Whether the process holds this very file."""
+    with contextlib.suppress(OSError):
+        wanted = path.stat()
+        return any(os.path.samestat(fd.stat(), wanted) for fd in Path(f"/proc/{pid}/fd").iterdir())
+    return False
+
+
 def has_ended(pidfd: int) -> bool:
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
@@ -123,7 +140,12 @@ def _kill_stray(pid: int, wanted: bytes) -> bool:
 
 def take_lock(path: Path) -> int | None:
     """A file descriptor that holds the lock until its last copy, in whatever process, is closed; None: it is held."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno not in READ_ONLY:
+            raise
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # a bot that runs is found in a folder that is read-only by now
     try:
         # flock and not lockf: only the former is inherited over fork.
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,11 +5,13 @@
     pid       who it is, noted by its shim before the program runs
     exit      how it ended, noted by its shim
     run.json  its record, as the deck has or will get it
+    memory    how its memory went, for a runner that takes it over
 
 It goes when the run is over and the deck has everything of it.
 """
 
 import contextlib
+import functools
 import json
 import os
 import secrets
@@ -25,10 +27,11 @@ from botdeck.models import Run
 from botdeck.protocol.codec import from_json, to_json
 from botdeck.protocol.frames import stream_name
 from botdeck.runner.followed import FileId, file_id, open_through
+from botdeck.runner.memory_curve import MemoryCurve
 from botdeck.runner.process import Identity
 from botdeck.runner.spawner import SystemUser
 from botdeck.runner.stream import Stream, StreamRecord
-from botdeck.runner.whole_file import WholeFile
+from botdeck.runner.whole_file import Unwritten, WholeFile
 
 STAMP = "%Y%m%dT%H%M%S"
 FOLDER_MODE = 0o711
@@ -160,9 +163,13 @@ class RunDirectory:
         self.run = run
         self._record.write()
 
-    def write_again(self) -> None:
-        """What the disk had no room for, if anything."""
-        self._record.write_again()
+    def write_again(self) -> Unwritten | None:
+        """What the disk had no room for, if anything. Returns what still cannot be written."""
+        return self._record.write_again()
+
+    @functools.cached_property
+    def memory(self) -> MemoryCurve:
+        return MemoryCurve.open(self.path / "memory")
 
     def remove(self) -> None:
         for stream in self.streams:

@@ -10,6 +10,7 @@ from datetime import datetime
 from botdeck.protocol.frames import Ack, Data
 from botdeck.runner.run_dir import RunDirectory
 from botdeck.runner.stream import Stream
+from botdeck.runner.telling import Tell, tell_nobody
 
 log = logging.getLogger(__name__)
 
@@ -17,16 +18,17 @@ log = logging.getLogger(__name__)
 class Shipment:
     """Calls `shipped` with each run that is over when the deck has all of it."""
 
-    def __init__(self, shipped: Callable[[RunDirectory], None]) -> None:
+    def __init__(self, shipped: Callable[[RunDirectory], None], trouble: Tell = tell_nobody) -> None:
         self._shipped = shipped
+        self._trouble = trouble
         self._runs: dict[str, RunDirectory] = {}
         self._streams: dict[str, tuple[Stream, RunDirectory]] = {}
         self._ready: dict[Stream, None] = {}
         """Streams that may have something to send, in the order of their turns."""
-        self._unreadable: dict[Stream, None] = {}
-        """Streams to be tried again later."""
         self._waiting: set[Stream] = set()
         """Streams with frames that wait for an acknowledgement."""
+        self._unreadable: dict[Stream, OSError] = {}
+        """Streams to be tried again later, and why."""
 
     @property
     def runs(self) -> Iterable[RunDirectory]:
@@ -42,8 +44,9 @@ class Shipment:
         return bool(self._waiting)
 
     @property
-    def unreadable(self) -> bool:
-        return bool(self._unreadable)
+    def unreadable(self) -> OSError | None:
+        """Why one of them cannot be read now, if so."""
+        return next(iter(self._unreadable.values()), None)
 
     def add(self, run: RunDirectory) -> None:
         self._runs[run.run.id] = run
@@ -67,7 +70,7 @@ class Shipment:
 
     def try_again(self) -> None:
         """What could not be read."""
-        self._ready |= self._unreadable
+        self._ready |= dict.fromkeys(self._unreadable)
 
     def pause(self) -> None:
         """There is no deck. What is over may be thousands of files; each is opened again when its turn comes."""
@@ -89,13 +92,21 @@ class Shipment:
         except OSError as error:
             if stream not in self._unreadable:
                 log.error("%s: cannot be read now, and is shipped later: %s", stream.path, error.strerror)
-            self._unreadable[stream] = None
+            self._trouble("unshipped", f"{stream.path} cannot be read now, and is shipped later: {error.strerror}.")
+            self._unreadable[stream] = error
             return None
-        self._unreadable.pop(stream, None)
+        self._readable(stream)
         if frame is not None:
             self._ready[stream] = None
             self._waiting.add(stream)
         return frame
+
+    def _readable(self, stream: Stream) -> None:
+        if stream not in self._unreadable:
+            return
+        del self._unreadable[stream]
+        if not self._unreadable:
+            self._trouble("unshipped", None)
 
     def acknowledge(self, ack: Ack) -> None:
         if ack.stream not in self._streams:
@@ -119,7 +130,7 @@ class Shipment:
         if stream.over:
             log.error("%s: is gone, and what the deck does not have of it is lost.", stream.path)
             stream.give_up()
-            self._unreadable.pop(stream, None)
+            self._readable(stream)
             self._ready[stream] = None
 
     def _let_go(self, run: RunDirectory) -> None:
@@ -129,6 +140,6 @@ class Shipment:
         for stream in run.streams:
             self._streams.pop(stream.name, None)
             self._ready.pop(stream, None)
-            self._unreadable.pop(stream, None)
+            self._readable(stream)
             self._waiting.discard(stream)
         self._shipped(run)

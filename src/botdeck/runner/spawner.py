@@ -23,7 +23,11 @@ ANSWER_TIMEOUT_S = 10.0
 
 
 class SpawnTrouble(BotdeckError):
-    """The system gives no process now; later it may."""
+    """The system gives no process now; later it may. `errno` if it was the system that said so."""
+
+    def __init__(self, sentence: str, *, errno: int | None = None) -> None:
+        super().__init__(sentence)
+        self.errno = errno
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +118,8 @@ class Spawner:
             self.close()
             raise SpawnTrouble("the spawner process ended")
         if not received:
-            raise SpawnTrouble(f"the system gives no process: {json.loads(data).get('error')}")
+            why = json.loads(data)
+            raise SpawnTrouble(f"the system gives no process: {why.get('error')}", errno=why.get("errno"))
         os.set_inheritable(received[0], False)
         return received[0]
 
@@ -132,7 +137,8 @@ class Spawner:
                 )
             except OSError as error:
                 ours.close()
-                raise SpawnTrouble(f"the spawner process cannot be started: {error.strerror}") from None
+                sentence = f"the spawner process cannot be started: {error.strerror}"
+                raise SpawnTrouble(sentence, errno=error.errno) from None
         ours.setblocking(False)
         return ours
 

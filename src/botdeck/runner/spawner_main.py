@@ -67,7 +67,7 @@ def answer(requests: socket.socket, fds: list[int]) -> None:
                 os._exit(1)
         sent = [os.pidfd_open(pid)]
     except OSError as error:
-        reply = json.dumps({"error": error.strerror}).encode()
+        reply = json.dumps({"error": error.strerror, "errno": error.errno}).encode()
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     with contextlib.suppress(OSError):
@@ -87,7 +87,7 @@ def shim(memory: int, lock: int, output: int, ready: int) -> NoReturn:
     become_shim()
     failed, report = os.pipe()
     kills_before = memory_kills()
-    pid = os.fork()
+    pid = fork(request["dir"])
     if pid == 0:
         become_bot(request, lock, output, report)
     for fd in (memory, output, report):
@@ -111,6 +111,17 @@ def shim(memory: int, lock: int, output: int, ready: int) -> NoReturn:
         write_note(request["dir"] + "/exit", exit_note)
     sweep()
     os._exit(0)
+
+
+def fork(run_dir: str) -> int:
+    """Ends the shim, with a note, when the system has no process for the bot."""
+    try:
+        return os.fork()
+    except OSError as error:
+        trouble = {"step": "fork", "errno": error.errno, "words": error.strerror}
+        at = time.clock_gettime(time.CLOCK_BOOTTIME)
+        write_note(run_dir + "/exit", {"code": 1, "at": at, "trouble": trouble})
+        os._exit(1)
 
 
 def become_shim() -> None:

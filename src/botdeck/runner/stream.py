@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from botdeck.data_dir import READ_ONLY
 from botdeck.protocol.frames import MAX_DATA_BYTES, Data
 from botdeck.runner import holes
 from botdeck.runner.followed import FileId, file_id, is_named
@@ -133,7 +134,12 @@ class Stream:
             fd = self._find_nameless(self.file_id)
             if fd is not None:
                 return fd
-        fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno not in READ_ONLY:
+                raise
+            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)  # it is shipped, and gives no space back
         self.file_id = file_id(fd)
         return fd
 

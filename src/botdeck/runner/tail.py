@@ -25,13 +25,11 @@ _UNWATCHABLE = QUIET_ROUNDS + 1
 """In place of the number of quiet looks: quiet, and the system gives no watch for it."""
 _UNREADABLE = QUIET_ROUNDS + 2
 """In its place too: it could not be looked at the last time."""
+_WOKEN = -1
+"""In its place, too: inotify told of a write. If that is a lone one, as a heartbeat is, one quiet look is enough."""
 UNWATCHABLE_POLL_S = 0.5
 """Between looks at files that are unwatchable or unreadable."""
 
-NO_WATCHES = (
-    "The system gives no more file watches, so that output may show up half a second late. More of them: "
-    "sysctl fs.inotify.max_user_watches=524288."
-)
 _IN_MODIFY, _IN_ATTRIB, _IN_MOVE_SELF, _IN_ONESHOT, _IN_IGNORED = 0x2, 0x4, 0x800, 1 << 31, 0x8000
 _WATCHED = _IN_MODIFY | _IN_ATTRIB | _IN_MOVE_SELF | _IN_ONESHOT
 """(A file that is removed, but open, gives notice of a changed attribute: how many names it has.)"""
@@ -47,12 +45,18 @@ class Tail:
         self._trouble = trouble
         self._hot: dict[Stream, int] = {}
         """Streams that are looked at, and for how many looks they were quiet."""
+        self._told: dict[Stream, int] = {}
+        """Up to where each was told to have grown: others look at streams, too, and notice the growth before us."""
         self._watches: dict[int, Stream] = {}
         self._work = asyncio.Event()
-        self._warned = False
         self._unreadable: set[Stream] = set()
         # Close-on-exec and non-blocking; -1 when the system gives none, then all files are looked at now and then.
         self._inotify: int = _libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    @property
+    def unwatchable(self) -> int:
+        """Files that the system gives no watch for."""
+        return sum(quiet == _UNWATCHABLE for quiet in self._hot.values())
 
     def watch(self, stream: Stream) -> None:
         self._hot[stream] = 0
@@ -61,6 +65,7 @@ class Tail:
     def finish(self, stream: Stream) -> None:
         """Its writers are gone: take one last look and forget it."""
         self._hot.pop(stream, None)
+        self._told.pop(stream, None)
         self._readable(stream)
         with contextlib.suppress(OSError):  # it is looked at again when it is shipped
             stream.end(datetime.now(UTC))
@@ -88,7 +93,7 @@ class Tail:
         for stream, quiet in list(self._hot.items()):
             try:
                 if self._look(stream, now):
-                    self._hot[stream] = 0
+                    self._hot[stream] = QUIET_ROUNDS - 1 if quiet == _WOKEN else 0
                 elif quiet < QUIET_ROUNDS:
                     self._hot[stream] = quiet + 1
                 elif not self._rest(stream):
@@ -100,12 +105,14 @@ class Tail:
                 self._cannot_be_read(stream, error)
 
     def _look(self, stream: Stream, now: datetime) -> bool:
-        grew = stream.look(now)
+        stream.look(now)
         if self._unreadable:
             self._readable(stream)
-        if grew:
-            self._grown(stream)
-        return grew
+        if self._told.get(stream) == stream.seen:
+            return False
+        self._told[stream] = stream.seen
+        self._grown(stream)
+        return True
 
     def _cannot_be_read(self, stream: Stream, error: OSError) -> None:
         self._hot[stream] = _UNREADABLE
@@ -135,16 +142,9 @@ class Tail:
         path = f"/proc/self/fd/{stream.fileno()}".encode()  # the file itself, wherever its name went
         watch = _libc.inotify_add_watch(self._inotify, path, ctypes.c_uint32(_WATCHED))
         if watch < 0:
-            self._watches_ran_out()
             return False
         self._watches[watch] = stream
         return True
-
-    def _watches_ran_out(self) -> None:
-        if not self._warned:
-            self._warned = True
-            log.warning("%s", NO_WATCHES)
-            self._trouble("watches", NO_WATCHES)
 
     def _notified(self) -> None:
         notices = os.read(self._inotify, 1 << 16)
@@ -152,5 +152,5 @@ class Tail:
         for watch, mask, _, _ in struct.iter_unpack("iIII", notices):
             stream = self._watches.pop(watch, None) if mask & _IN_IGNORED else self._watches.get(watch)
             if stream is not None and not stream.over:
-                self._hot[stream] = 0
+                self._hot.setdefault(stream, _WOKEN)
                 self._work.set()

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from botdeck.errors import StorageError
 from botdeck.models import Event, LogLine, Run
+from botdeck.storage.log_pieces import Piece
 
 POST_MORTEMS_PER_BOT = 50
 """As many as a list of runs shows: one may have half a megabyte, and a crash loop ends a thousand times a day."""
@@ -44,8 +45,8 @@ class Batch:
     after: Cursor
     """Where the cursor stands once it is applied."""
     events: Sequence[Event] = ()
-    lines: Sequence[LogLine] = ()
-    """With id 0; the adapter gives the ids."""
+    lines: Sequence[Piece] = ()
+    """In order. LogLines have id 0; the adapter gives the ids, one after the other."""
     dropped_bytes: int = 0
     """Bytes of the stream that never came, added to the bot's count of them."""
     received_at: datetime
@@ -59,7 +60,8 @@ class Ingested:
     """The cursor now, whether the batch was applied or not."""
     applied: bool
     lines: Sequence[LogLine] = ()
-    """The stored lines with their ids, in order."""
+    """The stored lines with their ids, in order. Only those that are looked at are cut out of their output, so whoever
+    wants a few asks for a slice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +131,8 @@ class Storage(Protocol):
         self, bot: str, *, before: int | None = None, after: int | None = None, limit: int = 200
     ) -> tuple[list[LogLine], bool]:
         """At most `limit` lines, oldest first, and whether there are more on the far side. `before`: the newest lines
-        with a smaller id; `after`: the oldest lines with a larger id; neither: the newest lines."""
+        with a smaller id; `after`: the oldest lines with a larger id; neither: the newest lines. Lines of output come
+        as they are shown: `stream_lines.shown`. Costs the same however long the output is that they were cut from."""
 
     async def events(self, bot: str, *, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:
         """At most `limit` events with an id larger than `after`, each with its id, in the order they were stored."""
@@ -165,6 +168,7 @@ class Storage(Protocol):
 
     async def retain(self, policy: Retention, now: datetime, budget_ms: float = 200) -> bool:
         """Remove events and lines that were received longer ago than `policy` says, and the oldest of those a bot has
-        too many of; counts do not change by it. Works in steps of at most 1000 rows, between which others get their
-        turn, and begins none once `budget_ms` is used up. True when nothing is left to remove. A message whose event
-        is gone by age may count again if it is reported once more."""
+        too many of; counts do not change by it. A stretch of output goes as a whole, once no line of it is to be kept.
+        Works in steps of at most 1000 rows or a few megabytes, between which others get their turn, and begins none
+        once `budget_ms` is used up. True when nothing is left to remove. A message whose event is gone by age may
+        count again if it is reported once more."""

@@ -17,7 +17,7 @@ from botdeck.protocol.codec import from_json, to_json
 from botdeck.storage.port import POST_MORTEMS_PER_BOT, Batch, Cursor, Document, Ingested, Retention, Totals
 from botdeck.storage.rollups import bucket_of, from_micros, micros
 from botdeck.storage.sqlite import connection as connections
-from botdeck.storage.sqlite import ingest, migrate, retention
+from botdeck.storage.sqlite import ingest, log_pages, migrate, retention
 from botdeck.storage.sqlite.readers import Readers
 from botdeck.storage.sqlite.writer import Writer
 
@@ -32,7 +32,6 @@ _TOTALS = """SELECT
     (SELECT sum(n) FROM bucket WHERE bot = :bot AND metric = 'received' AND bucket >= :since AND bucket < :until),
     (SELECT sum(n) FROM bucket WHERE bot = :bot AND metric = 'sent' AND bucket >= :since AND bucket < :until),
     (SELECT count(*) FROM active_command WHERE bot = :bot AND started > :active_since)"""
-_LINE = "SELECT id, bot, run, time, stream, level, text FROM log WHERE bot = ?"
 _RUN = """SELECT id, bot, started, pid, ended, exit_code, signal, reason, cause, operator, stop_timed_out, cpu_s,
     peak_memory_bytes FROM run WHERE bot = ?"""
 _PUT_RUN = """
@@ -114,14 +113,8 @@ class SqliteStorage:
         self, bot: str, *, before: int | None = None, after: int | None = None, limit: int = 200
     ) -> tuple[list[LogLine], bool]:
         if after is not None:
-            sql, values = f"{_LINE} AND id > ? ORDER BY id LIMIT ?", (bot, after, limit + 1)
-        elif before is not None:
-            sql, values = f"{_LINE} AND id < ? ORDER BY id DESC LIMIT ?", (bot, before, limit + 1)
-        else:
-            sql, values = f"{_LINE} AND id > ? ORDER BY id DESC LIMIT ?", (bot, -1, limit + 1)
-        rows = await self._read(lambda c: c.execute(sql, values).fetchall())
-        lines = [_line(row) for row in rows[:limit]]
-        return lines if after is not None else lines[::-1], len(rows) > limit
+            return await self._read(lambda c: log_pages.oldest(c, bot, after, limit))
+        return await self._read(lambda c: log_pages.newest(c, bot, before, limit))
 
     async def events(self, bot: str, *, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:
         sql = "SELECT id, run, seq, time, event, fields FROM event WHERE bot = ? AND id > ? ORDER BY id LIMIT ?"
@@ -171,12 +164,12 @@ class SqliteStorage:
 
     async def retain(self, policy: Retention, now: datetime, budget_ms: float = 200) -> bool:
         deadline = time.monotonic() + budget_ms / 1000
-        for chunk in retention.chunks(await self._read(retention.bots_with_rows), policy, now):
-            removed = retention.CHUNK
-            while removed >= retention.CHUNK:
+        for step in retention.steps(await self._read(retention.bots_with_rows), policy, now):
+            more = True
+            while more:
                 if time.monotonic() >= deadline:
                     return False
-                removed = await self._write(chunk)
+                more = await self._write(step)
         while await self._write(retention.shrink):
             if time.monotonic() >= deadline:
                 return False
@@ -218,11 +211,6 @@ class SqliteStorage:
         if isinstance(error, StorageError):
             return error
         return connections.in_words(error, self.path, waited_s=self._busy_timeout_s)
-
-
-def _line(row: tuple[Any, ...]) -> LogLine:
-    number, bot, run, moment, stream, level, text = row
-    return LogLine(id=number, bot=bot, run=run, time=from_micros(moment), stream=stream, level=level, text=text)
 
 
 def _run(row: tuple[Any, ...]) -> Run:

@@ -9,6 +9,8 @@ from botdeck.storage.port import Unstorable
 
 _UNFIT = (OverflowError, UnicodeEncodeError, RecursionError, sqlite3.DataError, sqlite3.IntegrityError)
 """About values that do not fit."""
+_PAGE_BYTES = 8192
+"""Output is stored a quarter cheaper than with the usual 4096; with more, single events would be dearer."""
 Refusal = (sqlite3.Error, *_UNFIT)
 """What sqlite3 (and json on the way to it) raises when it cannot do what was asked."""
 
@@ -21,9 +23,12 @@ def open_writer(path: Path, *, busy_timeout_s: float, max_bytes: int | None) -> 
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         if pages == 0:
             # Possible only before the first page is written, and choosing WAL writes it.
+            connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        # Some builds write zeros over all that is removed, which costs as much as storing it did.
+        connection.execute("PRAGMA secure_delete = FAST")
         connection.execute("PRAGMA cache_size = -16384")
         connection.execute(f"PRAGMA journal_size_limit = {64 << 20}")
         if max_bytes is not None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from botdeck.models import LogLine
+from botdeck.storage.log_pieces import Output, StoredLines
 from botdeck.storage.port import Batch, Cursor, Ingested
 from botdeck.storage.rollups import Message, Seen, Tally, micros, tally
 
@@ -17,7 +18,8 @@ INSERT INTO cursor (stream, bot, offset, carry, over, received) VALUES (?, ?, ?,
 ON CONFLICT DO UPDATE SET
     offset = excluded.offset, carry = excluded.carry, over = excluded.over, received = excluded.received"""
 _ADD_EVENT = "INSERT INTO event (bot, run, seq, time, received, event, fields) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_ADD_LINE = "INSERT INTO log (id, bot, run, time, received, stream, level, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD_CHUNK = """
+INSERT INTO log_chunk (id, bot, run, time, received, count, stream, level, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _ADD_TO_COUNTER = """
 INSERT INTO counter (bot, name, n) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n"""
 _ADD_TO_BUCKET = """
@@ -58,34 +60,24 @@ def read_cursor(connection: sqlite3.Connection, stream: str) -> Cursor:
     return Cursor() if row is None else Cursor(offset=row[0], carry=row[1], over=bool(row[2]))
 
 
-def _add_lines(connection: sqlite3.Connection, batch: Batch, received: int) -> list[LogLine]:
+def _add_lines(connection: sqlite3.Connection, batch: Batch, received: int) -> Sequence[LogLine]:
     if not batch.lines:
-        return []
-    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'log'").fetchone()
-    first = 1 if row is None else row[0] + 1
-    stored = [_with_id(line, number) for number, line in enumerate(batch.lines, first)]
-    connection.executemany(
-        _ADD_LINE,
-        (
-            (line.id, batch.bot, line.run, micros(line.time), received, line.stream, line.level, line.text)
-            for line in stored
-        ),
-    )
+        return ()
+    (last,) = connection.execute("SELECT id FROM last_line").fetchone()
+    stored = StoredLines(batch.lines, last + 1)
+    connection.executemany(_ADD_CHUNK, _chunk_rows(batch, stored, received))
+    connection.execute("UPDATE last_line SET id = id + ?", (len(stored),))
     connection.execute(_ADD_TO_COUNTER, (batch.bot, "lines", len(stored)))
     return stored
 
 
-def _with_id(line: LogLine, number: int) -> LogLine:
-    # dataclasses.replace costs three times as much, and this runs for every line.
-    return LogLine(
-        id=number,
-        bot=line.bot,
-        run=line.run,
-        time=line.time,
-        stream=line.stream,
-        level=line.level,
-        text=line.text,
-    )
+def _chunk_rows(batch: Batch, stored: StoredLines, received: int) -> Iterator[tuple[Any, ...]]:
+    for number, count, piece in stored.numbered():
+        where = number, batch.bot, piece.run, micros(piece.time), received, count
+        if isinstance(piece, Output):
+            yield *where, "out", None, piece.data
+        else:
+            yield *where, piece.stream, piece.level, piece.text
 
 
 def _add_events(connection: sqlite3.Connection, batch: Batch, received: int) -> None:

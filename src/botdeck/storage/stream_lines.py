@@ -5,6 +5,8 @@ import codecs
 from dataclasses import dataclass
 
 MAX_OUTPUT_LINE_BYTES = 1 << 14
+_LONG_BYTES = 1 << 12
+"""Lines that are longer than this on average are cut at once: they are few, and whole they would fill the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,39 @@ class Line:
         # The cut may have gone through a character; what is left of it is not shown.
         half, _ = decoder.getstate()
         return f"{text}… ({self.dropped + len(half)} bytes more)"
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Whole lines of output as they came, each with its line feed, and how many they are."""
+
+    data: bytes
+    count: int
+
+
+def output(carry: bytes, payload: bytes, *, final: bool) -> tuple[list[Line | Stretch], bytes]:
+    """What ended of a bot's output, in order, and the new carry. The lines of a stretch are to be `shown` when somebody
+    looks at them; those that are too long for that come one by one, as they are shown."""
+    if final and (carry or payload) and not payload.endswith(b"\n"):
+        payload += b"\n"
+    ended: list[Line | Stretch] = []
+    if b"\n" in carry:
+        # It says that some of the line is gone already, which a stretch cannot.
+        first, newline, payload = payload.partition(b"\n")
+        lines, carry = _cut_output(carry, first + newline)
+        ended += lines
+    end = payload.rfind(b"\n") + 1
+    if not end:
+        return ended, _cut_output(carry, payload)[1]
+    data = _joined(carry, payload, end)
+    count = data.count(b"\n")
+    ended += [Stretch(data, count)] if len(data) <= count * _LONG_BYTES else _cut_output(b"", data)[0]
+    return ended, _cut_output(b"", payload[end:])[1]
+
+
+def shown(line: bytes) -> Line:
+    """A line of output as people see it."""
+    return _end(Line(line), MAX_OUTPUT_LINE_BYTES, rewrites=True)
 
 
 def cut(carry: bytes, payload: bytes, *, limit: int, final: bool, rewrites: bool) -> tuple[list[Line], bytes]:
@@ -51,6 +86,17 @@ def carried_bytes(carry: bytes) -> int:
     """How long the unfinished line is so far; exact only without `rewrites`."""
     line = _unpack(carry)
     return len(line.head) + line.dropped
+
+
+def _cut_output(carry: bytes, payload: bytes) -> tuple[list[Line], bytes]:
+    return cut(carry, payload, limit=MAX_OUTPUT_LINE_BYTES, final=False, rewrites=True)
+
+
+def _joined(carry: bytes, payload: bytes, end: int) -> bytes:
+    """With as few copies as possible, for this is most of what a noisy bot costs."""
+    if carry:
+        return b"".join((carry, memoryview(payload)[:end]))
+    return payload[:end]  # all of it is no copy
 
 
 def _end(line: Line, limit: int, rewrites: bool) -> Line:

@@ -1,0 +1,1 @@
+"""Benchmarks and proofs: one command per claim. docs/benchmarks.md says what each shows."""
