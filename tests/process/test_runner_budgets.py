@@ -18,6 +18,7 @@ WRITER = """
 import os, sys, time
 count, pause_s, ending = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
 block = 4096
+os.write(1, b"an odd beginning\\n")
 for first in range(0, count, block):
     os.write(1, b"".join(b"%015d\\n" % number for number in range(first, min(count, first + block))))
     time.sleep(pause_s)
@@ -25,11 +26,17 @@ open(os.environ["DONE"], "w").close()
 if ending == "stay":
     time.sleep(600)
 """
-"""Writes numbered lines of 16 bytes in blocks of 64 KiB, then leaves a sign."""
+"""Writes numbered lines of 16 bytes in blocks of 64 KiB, then leaves a sign. No line begins where a block of a disk
+does."""
+BEGINNING = b"an odd beginning\n"
 
 
-def text(count: int) -> bytes:
-    return b"".join(LINE % number for number in range(count))
+def text(mib: int) -> bytes:
+    return BEGINNING + b"".join(LINE % number for number in range(mib << 16))
+
+
+def size(mib: int) -> int:
+    return len(BEGINNING) + (mib << 20)
 
 
 def writer(house: RunnerHouse, name: str, mib: int, *, pause_s: float = 0.0, ending: str = "stay") -> dict[str, object]:
@@ -72,10 +79,10 @@ async def test_output_above_a_bots_backlog_is_dropped_from_its_old_end_and_count
     await house.until(lambda: room_taken(house, "bot") <= 3_000_000)
 
     async with FakeDeck(house.data_dir) as deck:
-        await deck.until(lambda: len(deck.all_bytes("bot")) == 24 << 20)
+        await deck.until(lambda: len(deck.all_bytes("bot")) == size(24))
 
     stored = stored_of(deck, "bot")
-    assert_exact(stored, text(24 << 16))
+    assert_exact(stored, text(24))
     assert stored.dropped >= (24 << 20) - 3_000_000
     assert len(stored.gaps) == 1
     assert len(stored.notices) == 1
@@ -100,10 +107,10 @@ async def test_a_runner_killed_after_it_dropped_and_a_link_cut_before_the_answer
         await house.kill(house.last_runner)
         deck.apply_limit = 3
         await house.start()
-        await deck.until(lambda: len(deck.all_bytes("bot")) == 24 << 20)
+        await deck.until(lambda: len(deck.all_bytes("bot")) == size(24))
 
     stored = stored_of(deck, "bot")
-    assert_exact(stored, text(24 << 16))
+    assert_exact(stored, text(24))
     assert len(stored.gaps) == 1
     assert "more than output_backlog_mb = 2 waited" in stored.notices[0]
 
@@ -119,7 +126,7 @@ async def test_runs_of_a_bot_share_its_backlog(house: RunnerHouse) -> None:
         await deck.until(lambda: sum(s.final for name, s in deck.streams.items() if name.endswith("/out")) >= 3)
 
     dropped = deck.streams[f"bot/{oldest.name}/out"]
-    assert_exact(dropped, text(2 << 16))
+    assert_exact(dropped, text(2))
     assert dropped.dropped > (2 << 20) - 65536
 
 
@@ -131,10 +138,10 @@ async def test_a_flood_is_kept_in_pieces_and_what_comes_after_it_arrives(
         quiet=house.counter(100),
     )
     await house.start()
-    await fake_deck.until(lambda: len(fake_deck.all_bytes("bot")) == 48 << 20, timeout=60)
+    await fake_deck.until(lambda: len(fake_deck.all_bytes("bot")) == size(48), timeout=60)
 
     stored = stored_of(fake_deck, "bot")
-    assert_exact(stored, text(48 << 16))
+    assert_exact(stored, text(48))
     assert stored.dropped > 8 << 20
     assert len(stored.gaps) <= 20
     assert "it wrote more than output_rate_mb_s = 2" in stored.notices[0]
@@ -148,12 +155,9 @@ async def test_a_flood_without_a_deck_does_not_fill_the_disk(house: RunnerHouse)
     await house.start()
     await house.until(lambda: house.run_dirs("bot"))
     out = house.run_dirs("bot")[0] / "out"
-    await house.until(lambda: out.stat().st_size > 1 << 30)
 
-    # (A runner that does not get the processor for half a second is no fault of its budgets.)
-    taken = min(room_taken(house, "bot") for _ in range(20) if not os.sched_yield())
-
-    assert taken <= 64 << 20
+    await house.until(lambda: out.stat().st_size > 1 << 30 and room_taken(house, "bot") <= 32 << 20)
+    await house.until(lambda: out.stat().st_size > 2 << 30 and room_taken(house, "bot") <= 32 << 20)
 
 
 async def test_above_the_hosts_backlog_the_longest_one_gives(house: RunnerHouse) -> None:
@@ -164,11 +168,11 @@ async def test_above_the_hosts_backlog_the_longest_one_gives(house: RunnerHouse)
     await house.until(lambda: room_taken(house, "long") + room_taken(house, "short") <= 9_000_000)
 
     async with FakeDeck(house.data_dir) as deck:
-        await deck.until(lambda: len(deck.all_bytes("long")) == 24 << 20)
-        await deck.until(lambda: len(deck.all_bytes("short")) == 2 << 20)
+        await deck.until(lambda: len(deck.all_bytes("long")) == size(24))
+        await deck.until(lambda: len(deck.all_bytes("short")) == size(2))
 
-    assert_exact(stored_of(deck, "long"), text(24 << 16))
-    assert_exact(stored_of(deck, "short"), text(2 << 16))
+    assert_exact(stored_of(deck, "long"), text(24))
+    assert_exact(stored_of(deck, "short"), text(2))
     assert stored_of(deck, "short").dropped == 0
     (notice,) = stored_of(deck, "long").notices
     assert notice.endswith("more than backlog_mb = 8 of all bots together waited to be shipped.")
@@ -189,21 +193,21 @@ def small_disk(house: RunnerHouse) -> Iterator[RunnerHouse]:
 
 async def test_below_the_disk_floor_the_oldest_output_is_dropped_and_events_stay(small_disk: RunnerHouse) -> None:
     house = small_disk
-    house.configure(bot=writer(house, "bot", 40, pause_s=0.01), eventful=house.counter(5000))
+    house.configure(bot=writer(house, "bot", 40, pause_s=0.005), eventful=house.counter(5000))
     limit_host(house, disk_floor_mb=8)
     await house.start()
     await house.until(lambda: (house.folder / "bot.done").exists())
     await house.until(lambda: free_mb(house) >= 8)
 
     async with FakeDeck(house.data_dir) as deck:
-        await deck.until(lambda: len(deck.all_bytes("bot")) == 40 << 20)
+        await deck.until(lambda: len(deck.all_bytes("bot")) == size(40))
         await deck.until(lambda: b'"number": 4999' in deck.all_bytes("eventful", "events"))
 
     stored = stored_of(deck, "bot")
-    assert_exact(stored, text(40 << 16))
+    assert_exact(stored, text(40))
     assert "less than disk_floor_mb = 8 was free on the disk" in stored.notices[0]
     assert stored_of(deck, "eventful", "events").dropped == 0
-    assert "what bots write and no deck takes is dropped. Make room there." in house.log_text()
+    assert "Less than disk_floor_mb = 8 is free on the disk of" in house.log_text()
 
 
 async def test_below_the_disk_floor_events_are_dropped_when_there_is_no_output(small_disk: RunnerHouse) -> None:
@@ -212,7 +216,7 @@ async def test_below_the_disk_floor_events_are_dropped_when_there_is_no_output(s
         "block = 4096", "block = 4096\nevents = os.open(os.environ['BOTDECK_EVENTS'], os.O_WRONLY | os.O_APPEND)"
     )
     house.script(script, "events.py")
-    bot = writer(house, "bot", 40, pause_s=0.01)
+    bot = writer(house, "bot", 40, pause_s=0.005)
     bot["command"] = [*bot["command"][:3], str(house.folder / "events.py"), *bot["command"][-3:]]  # type: ignore[index]
     house.configure(bot=bot)
     limit_host(house, disk_floor_mb=8)
@@ -221,10 +225,10 @@ async def test_below_the_disk_floor_events_are_dropped_when_there_is_no_output(s
     await house.until(lambda: free_mb(house) >= 8)
 
     async with FakeDeck(house.data_dir) as deck:
-        await deck.until(lambda: len(deck.all_bytes("bot", "events")) == 40 << 20)
+        await deck.until(lambda: len(deck.all_bytes("bot", "events")) == size(40))
 
     stored = stored_of(deck, "bot", "events")
-    assert_exact(stored, text(40 << 16))
+    assert_exact(stored, text(40))
     assert "of events were dropped here: less than disk_floor_mb = 8" in stored.notices[0]
 
 
@@ -264,7 +268,7 @@ async def test_a_file_that_lost_its_name_is_followed_and_reported_once_by_this_r
     await fake_deck.until(lambda: fake_deck.all_bytes("bot") == b"before\nbetween\nafter\n")
 
     (notice,) = stored_of(fake_deck, "bot").notices
-    assert notice.startswith(f"Somebody removed or replaced {out};")
+    assert notice.startswith("Somebody removed or replaced the file")
 
 
 @pytest.mark.parametrize("what", ["removed", "moved", "replaced"])
@@ -284,7 +288,7 @@ async def test_a_file_that_lost_its_name_while_no_runner_lived_is_found_through_
     await fake_deck.until(lambda: fake_deck.all_bytes("bot") == b"before\nbetween\nafter\n")
 
     (notice,) = stored_of(fake_deck, "bot").notices
-    assert notice.startswith(f"Somebody removed or replaced {out};")
+    assert notice.startswith("Somebody removed or replaced the file")
 
 
 def take_away(path: Path, what: str) -> None:
@@ -351,19 +355,19 @@ for piece in (luck.randbytes(300_000), b"\\0" * 50_000, b"x" * (1 << 20) + b"\\n
     assert stored_of(fake_deck, "bot").gaps == []
 
 
-async def test_half_a_gibibyte_through_one_run_leaves_little_on_the_disk(
+async def test_what_is_shipped_through_one_run_leaves_little_on_the_disk_but_its_end(
     house: RunnerHouse, fake_deck: FakeDeck
 ) -> None:
-    house.configure(bot={**writer(house, "bot", 512), "output_backlog_mb": 600})
+    house.configure(bot=writer(house, "bot", 128))
     await house.start()
     out = await first_out(house, "bot")
-    await fake_deck.until(lambda: fake_deck.streams and len(stored_of(fake_deck, "bot").data) == 512 << 20, timeout=120)
+    await fake_deck.until(lambda: fake_deck.streams and len(stored_of(fake_deck, "bot").data) == size(128), timeout=60)
     await house.until(lambda: out.stat().st_blocks * 512 <= 8 << 20)
 
     assert stored_of(fake_deck, "bot").dropped == 0
     with out.open("rb") as file:
         file.seek(-(256 << 10), os.SEEK_END)
-        assert file.read() == text(512 << 16)[-(256 << 10) :]
+        assert file.read() == text(128)[-(256 << 10) :]
 
 
 async def first_out(house: RunnerHouse, bot: str) -> Path:

@@ -23,7 +23,8 @@ from botdeck.settings import BotSettings, RunnerSettings, Settings
 
 log = logging.getLogger(__name__)
 
-MB = 1_000_000
+MIB = 1 << 20
+"""What the settings mean by a megabyte."""
 SPARE = 16
 """What is above a budget is dropped, and a part of the budget with it: else there would be a gap at each look."""
 STEP_BYTES = 1 << 20
@@ -83,7 +84,8 @@ class Budgets:
         self._waiting = 0
         self._try_again_at = 0.0
         self._look_at_disk_at = 0.0
-        self._told: dict[str, str | None] = {}
+        self._short_of_disk = False
+        self._told: str | None = None
         holes.probe(data_dir)
 
     def grown(self, stream: Stream) -> None:
@@ -102,21 +104,25 @@ class Budgets:
     def look_at_disk(self) -> None:
         """Also to be called now and then: other programs fill it, too."""
         now = boot_clock()
-        self._tell("holes", holes.trouble())
+        if holes.trouble() != self._told:
+            self._told = holes.trouble()
+            self._trouble("holes", self._told)
         if now < self._look_at_disk_at:
             return
         self._look_at_disk_at = now + DISK_LOOK_S
         floor_mb = self._settings().runner.disk_floor_mb
         free = _free_bytes(self._data_dir)
-        if free is None or free >= floor_mb * MB:
-            self._tell("disk", None)
+        if free is None or free >= floor_mb * MIB:
+            self._short_of_disk = False
             return
-        self._tell(
-            "disk",
-            f"Less than disk_floor_mb = {floor_mb:g} is free on the disk of {self._data_dir}: what bots write and "
-            "no deck takes is dropped. Make room there.",
-        )
-        missing = int(floor_mb * MB) - free + int(floor_mb * MB) // SPARE
+        if not self._short_of_disk:
+            self._short_of_disk = True
+            log.warning(
+                "Less than disk_floor_mb = %g is free on the disk of %s: what waits to be shipped is dropped.",
+                floor_mb,
+                self._data_dir,
+            )
+        missing = int(floor_mb * MIB) - free + int(floor_mb * MIB) // SPARE
         dropped = self._drop_for_disk(missing, f"less than disk_floor_mb = {floor_mb:g} was free on the disk")
         if dropped and (_free_bytes(self._data_dir) or 0) < free + dropped // 2:
             self._look_at_disk_at = now + DISK_SETTLES_S
@@ -130,7 +136,7 @@ class Budgets:
 
     def _account(self, stream: Stream, bot: BotSettings) -> Account:
         account = self._accounts.get(stream.bot)
-        burst, rate = int(bot.output_backlog_mb * MB), bot.output_rate_mb_s * MB
+        burst, rate = int(bot.output_backlog_mb * MIB), bot.output_rate_mb_s * MIB
         if account is None:
             account = Account(Flood(burst=burst, rate=rate, now=boot_clock()))
             self._accounts[stream.bot] = account
@@ -182,7 +188,7 @@ class Budgets:
     # The backlogs.
 
     def _limit_bot(self, account: Account, bot: BotSettings) -> None:
-        limit = int(bot.output_backlog_mb * MB)
+        limit = int(bot.output_backlog_mb * MIB)
         if account.output <= limit or boot_clock() < account.try_again_at:
             return
         reason = f"more than output_backlog_mb = {bot.output_backlog_mb:g} waited to be shipped"
@@ -191,7 +197,7 @@ class Budgets:
             account.try_again_at = boot_clock() + TRY_AGAIN_S
 
     def _limit_host(self, runner: RunnerSettings) -> None:
-        limit = int(runner.backlog_mb * MB)
+        limit = int(runner.backlog_mb * MIB)
         if self._waiting <= limit or boot_clock() < self._try_again_at:
             return
         reason = f"more than backlog_mb = {runner.backlog_mb:g} of all bots together waited to be shipped"
@@ -214,14 +220,6 @@ class Budgets:
         if dropped < size:
             dropped += _drop_in_turns([stream for stream in streams if stream.whole_lines], size - dropped, reason)
         return dropped
-
-    def _tell(self, key: str, sentence: str | None) -> None:
-        if self._told.get(key) == sentence:
-            return
-        self._told[key] = sentence
-        if sentence and key == "disk":
-            log.warning("%s", sentence)
-        self._trouble(key, sentence)
 
 
 _NOT_CONFIGURED = BotSettings(name="", command=(), cwd=Path("/"))

@@ -16,6 +16,7 @@ BLOCK = 4096
 """Least size of a hole. Most file systems use this one; others say theirs in `st_blksize`."""
 LARGEST_BLOCK = 1 << 20
 _KEEP_SIZE_PUNCH_HOLE = 0x01 | 0x02
+_UNSUPPORTED = {errno.EOPNOTSUPP, errno.ENOSYS, errno.ENODEV, errno.EINVAL}
 _libc = ctypes.CDLL(None, use_errno=True)
 
 _trouble: str | None = None
@@ -43,12 +44,12 @@ def block_size(fd: int) -> int:
 
 
 def punch(fd: int, begin: int, end: int) -> bool:
-    """Give the blocks of a range back; whether they were. The first refusal is taken to hold for all."""
+    """Give the blocks of a range back; whether they were. That this is not supported is taken to hold for all files."""
     if _trouble is not None or end <= begin:
         return False
     if _libc.fallocate(fd, _KEEP_SIZE_PUNCH_HOLE, ctypes.c_long(begin), ctypes.c_long(end - begin)):
         number = ctypes.get_errno()
-        if number not in (errno.EINTR, errno.EIO, errno.ENOSPC):
+        if number in _UNSUPPORTED:
             _give_up(os.strerror(number))
         return False
     return True

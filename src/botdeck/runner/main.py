@@ -31,6 +31,7 @@ from botdeck.runner.budget import Budgets
 from botdeck.runner.deck_address import NoDeck, find_deck, parse_url
 from botdeck.runner.deck_link import DeckLink
 from botdeck.runner.environment import without_botdeck
+from botdeck.runner.heap import keep_freed_memory
 from botdeck.runner.host_watch import HostWatch
 from botdeck.runner.journal import Journal
 from botdeck.runner.process import boot_clock, boot_id
@@ -82,7 +83,7 @@ class Runner:
         host = socket.gethostname()
         self._troubles = Troubles(self._report_troubles)
         self._link = DeckLink(host, self, address, instance=instance_of(data_dir), trouble=self._troubles.set)
-        self._budgets = Budgets(data_dir, lambda: self._settings, ship=self._link.grown)
+        self._budgets = Budgets(data_dir, lambda: self._settings, ship=self._link.grown, trouble=self._troubles.set)
         self._watch = HostWatch(self._troubles, data_dir=data_dir, state=own)
         self._sampler = Sampler(self, data_dir)
         self._tools = Tools(
@@ -329,6 +330,7 @@ def main(argv: list[str]) -> int:
         return 2
     try:
         _raise_limit_of_open_files()
+        keep_freed_memory()
         asyncio.run(_run(settings, options))
     except (BotdeckError, OSError) as error:
         print(f"The runner cannot work: {error}", file=sys.stderr)  # noqa: T201

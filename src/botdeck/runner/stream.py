@@ -180,7 +180,9 @@ class Stream:
 
     def _before(self, offset: int) -> bytes:
         begin = max(self.base, offset - LAST_BYTES)
-        return os.pread(self.fileno(), offset - begin, begin - self.base)
+        last = bytearray(offset - begin)
+        os.preadv(self.fileno(), [last], begin - self.base)
+        return bytes(last)
 
     def check_name(self) -> None:
         """Say so when the name does not lead to the file any more, as soon as it is known where the deck stands."""
@@ -188,7 +190,7 @@ class Stream:
             return
         self._nameless = True
         here = Gap(begin=self.sent, end=self.sent)
-        self._say(f"Somebody removed or replaced {self.path}; what the bot writes is followed. {PLEASE}", here)
+        self._say(f"Somebody removed or replaced {self._file}; what the bot writes is followed. {PLEASE}", here)
 
     def end(self, now: datetime) -> None:
         """Nobody writes any more: take a last look. Raises OSError; then there is another one when it is shipped."""
@@ -316,7 +318,7 @@ class Stream:
         return Data(stream=self.name, offset=0, time=now)
 
     def _farewell(self, now: datetime) -> Data:
-        notice = f"Somebody removed {self.path} before all of it was shipped; the end of this {self._what} is lost."
+        notice = f"Somebody removed {self._file} before all of it was shipped; the rest is lost."
         frame = Data(stream=self.name, offset=self.acked, time=now, final=True, notice=notice)
         self._sent(frame, self.acked)
         return frame
@@ -324,6 +326,11 @@ class Stream:
     @property
     def _what(self) -> str:
         return "events" if self.whole_lines else "output"
+
+    @property
+    def _file(self) -> str:
+        """Without its path, which is its host's business."""
+        return "the file that its events go to" if self.whole_lines else "the file that this output goes to"
 
     # Reading.
 
@@ -348,7 +355,7 @@ class Stream:
         if self.sent + len(payload) < gap.begin:
             return self._whole_lines_of(payload)
         whole = payload.rfind(b"\n") + 1
-        if gap.size and whole < len(payload) and (whole or self.whole_lines):
+        if gap.size and whole < len(payload) and (whole or self.whole_lines or self._begins_line(self.sent)):
             self._gaps.add(Gap(begin=self.sent + whole, end=gap.end, reasons=gap.reasons))
             return payload[:whole]
         return payload
@@ -368,14 +375,17 @@ class Stream:
 
     def _half_line(self, begin: int, end: int) -> int | None:
         """How many bytes after a gap are the rest of a line; None: of an event that is not whole yet."""
-        at = begin - self.base
-        if at <= 0 or begin >= end or os.pread(self.fileno(), 1, at - 1) == b"\n":
+        if begin >= end or self._begins_line(begin):
             return 0
-        rest = os.pread(self.fileno(), min(end - begin, LONGEST_HALF_LINE), at)
+        rest = os.pread(self.fileno(), min(end - begin, LONGEST_HALF_LINE), begin - self.base)
         newline = rest.find(b"\n") + 1
         if newline or not self.whole_lines:
             return newline
         return len(rest) if self.over or len(rest) >= LONGEST_HALF_LINE else None
+
+    def _begins_line(self, offset: int) -> bool:
+        at = offset - self.base
+        return at <= 0 or os.pread(self.fileno(), 1, at - 1) == b"\n"
 
     def _read_piece(self, begin: int, end: int) -> bytes:
         return self._whole_lines_of(self._read(begin, end))
@@ -478,7 +488,7 @@ class Stream:
             self._gaps.add(Gap(begin=self.acked, end=on_their_way, reasons=[CUT_OFF]))
         self._start_over(at=self.seen)
         lost = Gap(begin=on_their_way, end=self.seen, reasons=[CUT_OFF] if on_their_way < self.seen else [])
-        self._say(f"Somebody truncated {self.path}. {PLEASE}", lost)
+        self._say(f"Somebody truncated {self._file}. {PLEASE}", lost)
 
     def _fell_short(self, cursor: int, now: datetime) -> None:
         """The deck has more of it than is here. Of a run that lives, all that is here was written after the file was
@@ -490,7 +500,8 @@ class Stream:
         self._find_gaps(cursor, self.seen)
         if self.seen > cursor:
             self._marks.add(cursor, now)
-        self._say(f"Somebody truncated {self.path}, or its end was lost. {PLEASE}", Gap(begin=cursor, end=cursor))
+        here = Gap(begin=cursor, end=cursor)
+        self._say(f"Somebody truncated {self._file}, or its end was lost. {PLEASE}", here)
 
     def _start_over(self, *, at: int, file_offset: int = 0) -> None:
         """From now on the stream's offset `at` is that offset in the file."""
@@ -502,7 +513,7 @@ class Stream:
 
     def _say(self, sentence: str, gap: Gap) -> None:
         """Among the bytes."""
-        log.warning("%s: %s", self.name, sentence)
+        log.warning("%s: %s", self.path, sentence)
         self._gaps.add(replace(gap, notices=[sentence]))
         self._remember()
 
