@@ -374,7 +374,8 @@ class BotRunner:
         if order is Order.SPAWN:
             self._run_in_course = None  # until there is a new one, so that no old end is taken for its end
         if self._life != before:
-            self._changed(before)
+            # An automatic start is written down with its run, in a moment; an order before it is answered.
+            self._changed(before, save=order is not Order.SPAWN or answer is not None)
         if answer is not None and not answer.done():
             answer.set_result(None)
         await self._do(order)
@@ -403,10 +404,11 @@ class BotRunner:
             max_crashes=bot.max_crashes,
         )
 
-    def _changed(self, before: Life) -> None:
+    def _changed(self, before: Life, *, save: bool) -> None:
         life, now = self._life, process.boot_clock()
         self._looping = life.history.crash_loop(now)
-        self._save()
+        if save:
+            self._save()
         if (life.state, life.reason) != (before.state, before.reason):
             retry = self._retry_in_s()
             after = f", next start in {retry:.1f} s" if retry else ""

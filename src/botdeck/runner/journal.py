@@ -118,7 +118,7 @@ class Journal:
         self._file = WholeFile(path, self._text, previous=self._previous)
         self.damage: Damage | None = None
         self._entries = self._read()
-        self._texts = {bot: _text_of(entry) for bot, entry in self._entries.items()}
+        self._texts = {bot: _text_of(bot, entry) for bot, entry in self._entries.items()}
         """Each entry as it is written: of two hundred bots one changes at a time."""
 
     def __getitem__(self, bot: str) -> Entry | None:
@@ -132,7 +132,7 @@ class Journal:
             self.write_again()
             return
         self._entries[bot] = entry
-        self._texts[bot] = _text_of(entry)
+        self._texts[bot] = _text_of(bot, entry)
         # (What a new bot is wanted to do is in the configuration as well.)
         self._file.write(flush=before is not None and before.wanted != entry.wanted)
 
@@ -180,12 +180,12 @@ class Journal:
         return aside
 
     def _text(self) -> str:
-        bots = ",\n".join(f" {json.dumps(bot)}: {text}" for bot, text in self._texts.items())
+        bots = ",\n".join(self._texts.values())
         return f'{{"version": {VERSION}, "bots": {{\n{bots}\n}}}}\n'
 
 
-def _text_of(entry: Entry) -> str:
-    return json.dumps(to_json(entry))
+def _text_of(bot: str, entry: Entry) -> str:
+    return f" {json.dumps(bot)}: {json.dumps(to_json(entry))}"
 
 
 class _Unusable(Exception):

@@ -9,11 +9,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from botdeck.errors import BotdeckError
+from botdeck.protocol.codec import to_json
 
 _PROGRAM = Path(__file__).with_name("spawner_main.py")
 
@@ -68,7 +69,7 @@ class Spawner:
         why. The caller keeps its own `lock` and `output`. Raises SpawnTrouble."""
         ready, ready_for_shim = os.pipe()
         try:
-            with os.fdopen(_memory_file(asdict(request)), "rb") as memory:
+            with os.fdopen(_memory_file(to_json(request)), "rb") as memory:
                 fds = [memory.fileno(), lock, output, ready_for_shim]
                 async with self._one_at_a_time:
                     shim = await self._exchange(fds)
