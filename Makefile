@@ -45,14 +45,15 @@ pages: $(PAGES)
 test: install browser ## Run all tests
 	$(BIN)/pytest tests/unit tests/contract tests/test_*.py $(ARGS)
 	$(NPM) test --silent
-	$(BIN)/pytest tests/process tests/e2e $(ARGS)
+	$(BIN)/pytest -n 3 --dist loadfile tests/process $(ARGS)
+	$(BIN)/pytest tests/e2e $(ARGS)
 
 test-unit: $(INSTALLED) $(MODULES) ## The tests that take seconds
 	$(BIN)/pytest tests/unit tests/contract tests/test_*.py $(ARGS)
 	$(NPM) test --silent
 
 test-process: $(INSTALLED) ## Real processes
-	$(BIN)/pytest tests/process $(ARGS)
+	$(BIN)/pytest -n 3 --dist loadfile tests/process $(ARGS)
 
 test-e2e: install browser ## The real thing in a real browser
 	$(BIN)/pytest tests/e2e $(ARGS)
