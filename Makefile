@@ -45,7 +45,7 @@ pages: $(PAGES)
 test: install browser ## Run all tests
 	$(BIN)/pytest tests/unit tests/contract tests/test_*.py $(ARGS)
 	$(NPM) test --silent
-	$(BIN)/pytest -n 3 --dist loadfile tests/process $(ARGS)
+	$(BIN)/pytest -n 3 --dist worksteal tests/process $(ARGS)
 	$(BIN)/pytest tests/e2e $(ARGS)
 
 test-unit: $(INSTALLED) $(MODULES) ## The tests that take seconds
@@ -53,7 +53,7 @@ test-unit: $(INSTALLED) $(MODULES) ## The tests that take seconds
 	$(NPM) test --silent
 
 test-process: $(INSTALLED) ## Real processes
-	$(BIN)/pytest -n 3 --dist loadfile tests/process $(ARGS)
+	$(BIN)/pytest -n 3 --dist worksteal tests/process $(ARGS)
 
 test-e2e: install browser ## The real thing in a real browser
 	$(BIN)/pytest tests/e2e $(ARGS)
