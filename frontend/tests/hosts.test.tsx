@@ -27,7 +27,7 @@ describe('the page of hosts', () => {
     expect(atlas).toHaveTextContent('the deck’s own')
     const meter = (name: string) => within(atlas).getByRole('meter', { name })
     expect(meter('CPU')).toHaveAttribute('aria-valuetext', '12 % of 8 cores')
-    expect(meter('Memory')).toHaveAttribute('aria-valuetext', '5.0 GB of 16 GB')
+    expect(meter('Memory')).toHaveAttribute('aria-valuetext', '11.0 GB free of 16 GB')
     expect(meter('Disk')).toHaveAttribute('data-level', 'full')
     expect(cellar).toHaveTextContent(/No contact since .*, for 3 min; figures from before/)
     expect(cellar).toHaveTextContent('joined by invitation')

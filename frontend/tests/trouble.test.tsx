@@ -71,13 +71,13 @@ describe('the figures of use', () => {
     expect(screen.getByTestId('open-files')).toHaveTextContent('19')
     expect(screen.getByTestId('children')).toHaveTextContent('2')
 
-    socket.say(message('samples', { runner: 'local', samples: [sample({ cpu_percent: 112, threads: 9 })] }))
+    socket.say(message('samples', { runner: 'atlas', samples: [sample({ cpu_percent: 112, threads: 9 })] }))
     await waitFor(() => {
       expect(screen.getByTestId('cpu')).toHaveTextContent('112 %')
     })
     expect(screen.getByTestId('threads')).toHaveTextContent('9')
 
-    socket.say(message('samples', { runner: 'local', samples: [] }, 3))
+    socket.say(message('samples', { runner: 'atlas', samples: [] }, 3))
     await waitFor(() => {
       expect(screen.getByTestId('cpu')).toHaveTextContent('–')
     })
@@ -128,7 +128,7 @@ describe('what is lost', () => {
   test('is counted beside the lines, and noted between them in Botdeck’s own name', async () => {
     openPage('/', CALM)
     const lines = [line(1), line(2, { stream: 'note', level: null, text: '4.2 MB of output were dropped here.' }), line(3)]
-    await beLive(snapshot({ stats: stats({ recent_logs: lines, dropped_bytes: 12.4 * 1024 * 1024 }) }))
+    await beLive(snapshot({ stats: stats({ recent_logs: lines, dropped_bytes: 12.4 * 1e6 }) }))
 
     expect(await screen.findByTestId('dropped')).toHaveTextContent('12.4 MB dropped in all')
     expect(screen.getByTestId('log-note')).toHaveTextContent('Botdeck: 4.2 MB of output were dropped here.')

@@ -96,5 +96,5 @@ function useAway(status: BotStatus, stale: boolean): Around['away'] {
   const time = useDeckTime(unknown && !stale ? 1000 : null)
   if (!unknown || !runner || runner.connected) return null
   const seconds = stale || time === null ? null : Math.max(0, (time - Date.parse(runner.since)) / 1000)
-  return { host: runner.host || runner.name, seconds }
+  return { host: runner.name, seconds }
 }

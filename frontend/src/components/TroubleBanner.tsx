@@ -11,7 +11,7 @@ const FEW = 3
 export function TroubleBanner() {
   const said = useRunners()
     .filter(({ connected }) => connected)
-    .flatMap(({ name, host, troubles }) => troubles.map((trouble) => ({ host: host || name, trouble })))
+    .flatMap(({ name, troubles }) => troubles.map((trouble) => ({ host: name, trouble })))
   if (said.length === 0) return null
   const left = said.length - FEW
   return (
