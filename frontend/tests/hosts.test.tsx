@@ -93,6 +93,7 @@ describe('an invitation', () => {
 
     expect(await screen.findByTestId('join-command')).toHaveTextContent('botdeck runner join http://localhost:3000 join_abc')
     expect(screen.getByRole('dialog')).toHaveTextContent(/shown this once.*works for one host, until .* \((59 min|1 h) left\)/)
+    expect(screen.getByRole('alert')).toHaveTextContent('an address that only its own machine can reach')
 
     await userEvent.click(screen.getByRole('button', { name: 'Done' }))
     expect(screen.queryByText(/join_abc/)).not.toBeInTheDocument()
