@@ -143,16 +143,16 @@ describe('what is lost', () => {
 })
 
 describe('the troubles of hosts', () => {
-  test('are on every bot’s page as long as they last, but not those of a host out of contact', async () => {
+  test('are on the pages of its bots as long as they last, but not those of other hosts or of one out of contact', async () => {
     const full = runner({ troubles: ['the disk of /var/lib/botdeck is full'] })
-    const lost = runner({ name: 'cellar', host: 'cellar', connected: false, troubles: ['something old'] })
-    const { socket } = await show({}, [full, lost])
+    const other = runner({ name: 'cellar', host: 'cellar', troubles: ['something else'] })
+    const { socket } = await show({}, [full, other])
     const banner = screen.getByTestId('troubles')
     expect(banner).toHaveTextContent('Host atlas: The disk of /var/lib/botdeck is full.')
-    expect(banner).not.toHaveTextContent('something old')
+    expect(banner).not.toHaveTextContent('something else')
     expect(screen.getByRole('link', { name: /Hosts.*something is wrong/ })).toHaveAttribute('href', '/hosts')
 
-    socket.say(message('runners', { runners: [runner()] }))
+    socket.say(message('runners', { runners: [{ ...full, connected: false }, other] }))
 
     await waitFor(() => {
       expect(screen.queryByTestId('troubles')).not.toBeInTheDocument()
