@@ -37,6 +37,12 @@ describe('a bot in trouble', () => {
     )
   })
 
+  test('that starts again tells the end before as the end before', async () => {
+    await show({ state: 'starting', reason: 'used 166 MB, and memory_max_mb is 150' })
+
+    expect(screen.getByTestId('reason')).toHaveTextContent(/^last end: used 166 MB/)
+  })
+
   test('out of contact is unknown, with the host and an age that ticks', async () => {
     vi.useFakeTimers({ shouldAdvanceTime: true })
     // The snapshot is of 19:07:42 by the deck's clock, whatever this browser's says.
