@@ -4,23 +4,23 @@ import { bytes, evenBytes } from '../src/lib/bytes'
 import { budgetUse, levelOf } from '../src/lib/levels'
 import { percent } from '../src/lib/percent'
 
-const MB = 1024 * 1024
+const MB = 1e6
 
 test.each([
   [0, '0 B'],
   [999, '999 B'],
-  [1000, '1 KB'],
+  [1000, '1 kB'],
   [12.4 * MB, '12.4 MB'],
   [412 * MB, '412 MB'],
   [999.6 * MB, '1.0 GB'],
-  [16 * 1024 * MB, '16.0 GB'],
+  [16_000 * MB, '16.0 GB'],
 ])('%d bytes are written %s', (amount, written) => {
   expect(bytes(amount)).toBe(written)
 })
 
 test('an amount that stands still needs no digit that says nothing', () => {
-  expect(evenBytes(16 * 1024 * MB)).toBe('16 GB')
-  expect(evenBytes(1.5 * 1024 * MB)).toBe('1.5 GB')
+  expect(evenBytes(16_000 * MB)).toBe('16 GB')
+  expect(evenBytes(1500 * MB)).toBe('1.5 GB')
 })
 
 test.each([
@@ -53,7 +53,7 @@ describe('the axes of a chart', () => {
   test.each([
     [161 * MB, [0, 50, 100, 150, 200].map((each) => each * MB)],
     [3 * MB, [0, 1, 2, 3].map((each) => each * MB)],
-    [1024 * MB, [0, 1024 * MB]],
+    [1000 * MB, [0, 1000 * MB]],
   ])('for %d bytes end above it in round steps', (most, marks) => {
     expect(byteMarks(most)).toEqual(marks)
   })

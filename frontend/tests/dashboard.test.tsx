@@ -3,7 +3,7 @@ import userEvent from '@testing-library/user-event'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { axe } from 'vitest-axe'
 import { FakeWebSocket } from './support/FakeWebSocket'
-import { line, message, snapshot, stats, status } from './support/messages'
+import { line, message, runner, snapshot, stats, status } from './support/messages'
 import { ANA, asked, beLive, openPage, SIGNED_IN } from './support/page'
 
 afterEach(() => {
@@ -42,6 +42,17 @@ describe('live', () => {
     expect(screen.getByTestId('active-commands')).toHaveAttribute('data-value', '37')
     expect(screen.getAllByTestId('log-line')).toHaveLength(2)
     expect(document.title).toBe('Running: hello')
+  })
+
+  test('names the host of the bot when there are several', async () => {
+    openPage('/', CALM)
+    const socket = await beLive(snapshot({ runners: [runner()] }))
+    await screen.findByTestId('state')
+    expect(screen.queryByText('on atlas')).not.toBeInTheDocument()
+
+    socket.say(message('runners', { runners: [runner(), runner({ name: 'cellar' })] }))
+
+    expect(await screen.findByText('on atlas')).toBeInTheDocument()
   })
 
   test('changes with each message', async () => {

@@ -27,7 +27,7 @@ describe('the page of hosts', () => {
     expect(atlas).toHaveTextContent('the deck’s own')
     const meter = (name: string) => within(atlas).getByRole('meter', { name })
     expect(meter('CPU')).toHaveAttribute('aria-valuetext', '12 % of 8 cores')
-    expect(meter('Memory')).toHaveAttribute('aria-valuetext', '5.0 GB of 16 GB')
+    expect(meter('Memory')).toHaveAttribute('aria-valuetext', '11.0 GB free of 16 GB')
     expect(meter('Disk')).toHaveAttribute('data-level', 'full')
     expect(cellar).toHaveTextContent(/No contact since .*, for 3 min; figures from before/)
     expect(cellar).toHaveTextContent('joined by invitation')
@@ -93,6 +93,7 @@ describe('an invitation', () => {
 
     expect(await screen.findByTestId('join-command')).toHaveTextContent('botdeck runner join http://localhost:3000 join_abc')
     expect(screen.getByRole('dialog')).toHaveTextContent(/shown this once.*works for one host, until .* \((59 min|1 h) left\)/)
+    expect(screen.getByRole('alert')).toHaveTextContent('an address that only its own machine can reach')
 
     await userEvent.click(screen.getByRole('button', { name: 'Done' }))
     expect(screen.queryByText(/join_abc/)).not.toBeInTheDocument()

@@ -14,9 +14,9 @@ function scrollTo(top: number): void {
   fireEvent.scroll(log)
 }
 
-async function open(answers = {}) {
+async function open(answers = {}, recent = [line(11), line(12)]) {
   openPage('/', { ...SIGNED_IN, 'GET /api/bots/hello/runs': () => ({ body: [] }), ...answers })
-  const socket = await beLive(snapshot({ stats: stats({ recent_logs: [line(11), line(12)] }) }))
+  const socket = await beLive(snapshot({ stats: stats({ recent_logs: recent }) }))
   await screen.findByTestId('state')
   return socket
 }
@@ -50,16 +50,24 @@ test('scrolling back to the end follows again', async () => {
 
 test('older lines are fetched before what the reader has, down to the first', async () => {
   const older = [line(1, { run: '20261122T080000-aaaaaa' }), line(2)]
-  await open({ 'GET /api/bots/hello/logs': () => ({ body: { lines: older, more: false } }) })
+  const recent = Array.from({ length: 50 }, (_, index) => line(11 + index))
+  await open({ 'GET /api/bots/hello/logs': () => ({ body: { lines: older, more: false } }) }, recent)
   scrollTo(-200)
 
   await userEvent.click(screen.getByRole('button', { name: 'Show older lines' }))
 
   await waitFor(() => {
-    expect(ids()).toEqual([1, 2, 11, 12])
+    expect(ids()).toEqual([1, 2, ...recent.map(({ id }) => id)])
   })
   expect(screen.queryByRole('button', { name: 'Show older lines' })).not.toBeInTheDocument()
   expect(screen.getAllByText(/Run started/)).toHaveLength(2)
+})
+
+test('a deck that has few lines is not asked for older ones', async () => {
+  await open()
+
+  expect(screen.queryByRole('button', { name: 'Show older lines' })).not.toBeInTheDocument()
+  expect(screen.getByText(/Run started/)).toBeInTheDocument()
 })
 
 test('lines that were left out are fetched without being asked for', async () => {

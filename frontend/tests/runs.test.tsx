@@ -1,4 +1,4 @@
-import { fireEvent, screen, waitFor, within } from '@testing-library/react'
+import { cleanup, fireEvent, screen, waitFor, within } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
 import { describe, expect, test } from 'vitest'
 import { axe } from 'vitest-axe'
@@ -17,9 +17,9 @@ const LEFT: PostMortem = {
     { name: 'forecast', user: 'dora', started_at: '2026-11-22T18:05:11Z', duration_ms: null, outcome: null },
   ],
   memory: [
-    { at_s: 0, bytes: 40 * 1024 * 1024 },
-    { at_s: 100, bytes: 80 * 1024 * 1024 },
-    { at_s: 312, bytes: 112 * 1024 * 1024 },
+    { at_s: 0, bytes: 40 * 1e6 },
+    { at_s: 100, bytes: 80 * 1e6 },
+    { at_s: 312, bytes: 112 * 1e6 },
   ],
 }
 const ONE = 'GET /api/bots/hello/runs/20261122T180000-aaaaaa'
@@ -144,6 +144,21 @@ describe('the page of a run', () => {
       expect(screen.getByTestId('end')).toHaveTextContent('Killed by the kernel: memory was short')
     })
     expect(screen.getByRole('log', { name: 'Last output' })).toBeInTheDocument()
+  })
+
+  test('says a reason once', async () => {
+    const grown = run({ cause: 'memory', reason: 'used 166 MB, and memory_max_mb is 150' })
+    const missing = run({ cause: 'cannot_start', reason: "did not start: there is no command 'pyton3'" })
+    const all: Answers = { ...withRuns(), [ONE]: () => ({ body: grown }) }
+    await open(path, all)
+    expect(await screen.findByTestId('end')).toHaveTextContent(/is 150Ended by Botdeck, and counts as a crash$/)
+    cleanup()
+
+    all[ONE] = () => ({ body: missing })
+    await open(path, all)
+
+    expect(await screen.findByTestId('end')).toHaveTextContent(/^Did not start: there is no command 'pyton3'$/)
+    expect(screen.getByText('No process came to be, so there is nothing more to tell.')).toBeInTheDocument()
   })
 
   test('of a run that left nothing says so', async () => {

@@ -60,7 +60,7 @@ describe('the story of a bot', () => {
 
   test('that is deaf says why', () => {
     expect(storyOf(status({ state: 'unhealthy', reason: 'no heartbeat for 75 s' }), ALONE)?.what).toBe(
-      'Alive, but deaf: no heartbeat for 75 s.',
+      'No heartbeat for 75 s.',
     )
   })
 })
@@ -111,8 +111,8 @@ describe('a run', () => {
             { name: 'forecast', user: null, started_at: '2026-11-22T18:05:11Z', duration_ms: null, outcome: null },
           ],
           memory: [
-            { at_s: 0, bytes: 40 * 1024 * 1024 },
-            { at_s: 312, bytes: 112 * 1024 * 1024 },
+            { at_s: 0, bytes: 40 * 1e6 },
+            { at_s: 312, bytes: 112 * 1e6 },
           ],
         },
       }),

@@ -37,6 +37,12 @@ describe('a bot in trouble', () => {
     )
   })
 
+  test('that starts again tells the end before as the end before', async () => {
+    await show({ state: 'starting', reason: 'used 166 MB, and memory_max_mb is 150' })
+
+    expect(screen.getByTestId('reason')).toHaveTextContent(/^last end: used 166 MB/)
+  })
+
   test('out of contact is unknown, with the host and an age that ticks', async () => {
     vi.useFakeTimers({ shouldAdvanceTime: true })
     // The snapshot is of 19:07:42 by the deck's clock, whatever this browser's says.
@@ -71,13 +77,13 @@ describe('the figures of use', () => {
     expect(screen.getByTestId('open-files')).toHaveTextContent('19')
     expect(screen.getByTestId('children')).toHaveTextContent('2')
 
-    socket.say(message('samples', { runner: 'local', samples: [sample({ cpu_percent: 112, threads: 9 })] }))
+    socket.say(message('samples', { runner: 'atlas', samples: [sample({ cpu_percent: 112, threads: 9 })] }))
     await waitFor(() => {
       expect(screen.getByTestId('cpu')).toHaveTextContent('112 %')
     })
     expect(screen.getByTestId('threads')).toHaveTextContent('9')
 
-    socket.say(message('samples', { runner: 'local', samples: [] }, 3))
+    socket.say(message('samples', { runner: 'atlas', samples: [] }, 3))
     await waitFor(() => {
       expect(screen.getByTestId('cpu')).toHaveTextContent('–')
     })
@@ -128,7 +134,7 @@ describe('what is lost', () => {
   test('is counted beside the lines, and noted between them in Botdeck’s own name', async () => {
     openPage('/', CALM)
     const lines = [line(1), line(2, { stream: 'note', level: null, text: '4.2 MB of output were dropped here.' }), line(3)]
-    await beLive(snapshot({ stats: stats({ recent_logs: lines, dropped_bytes: 12.4 * 1024 * 1024 }) }))
+    await beLive(snapshot({ stats: stats({ recent_logs: lines, dropped_bytes: 12.4 * 1e6 }) }))
 
     expect(await screen.findByTestId('dropped')).toHaveTextContent('12.4 MB dropped in all')
     expect(screen.getByTestId('log-note')).toHaveTextContent('Botdeck: 4.2 MB of output were dropped here.')
@@ -143,16 +149,16 @@ describe('what is lost', () => {
 })
 
 describe('the troubles of hosts', () => {
-  test('are on every bot’s page as long as they last, but not those of a host out of contact', async () => {
+  test('are on the pages of its bots as long as they last, but not those of other hosts or of one out of contact', async () => {
     const full = runner({ troubles: ['the disk of /var/lib/botdeck is full'] })
-    const lost = runner({ name: 'cellar', host: 'cellar', connected: false, troubles: ['something old'] })
-    const { socket } = await show({}, [full, lost])
+    const other = runner({ name: 'cellar', host: 'cellar', troubles: ['something else'] })
+    const { socket } = await show({}, [full, other])
     const banner = screen.getByTestId('troubles')
     expect(banner).toHaveTextContent('Host atlas: The disk of /var/lib/botdeck is full.')
-    expect(banner).not.toHaveTextContent('something old')
+    expect(banner).not.toHaveTextContent('something else')
     expect(screen.getByRole('link', { name: /Hosts.*something is wrong/ })).toHaveAttribute('href', '/hosts')
 
-    socket.say(message('runners', { runners: [runner()] }))
+    socket.say(message('runners', { runners: [{ ...full, connected: false }, other] }))
 
     await waitFor(() => {
       expect(screen.queryByTestId('troubles')).not.toBeInTheDocument()

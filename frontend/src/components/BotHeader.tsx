@@ -1,6 +1,7 @@
 import type { BotLive } from '../stores/deck'
 import type { Role } from '../types/api.gen'
 import { useActions } from '../hooks/useActions'
+import { useRunners } from '../hooks/useHosts'
 import { ActionButtons } from './ActionButtons'
 import classes from './BotHeader.module.css'
 import { Notice } from './Notice'
@@ -15,11 +16,15 @@ interface Props {
 export function BotHeader({ bot, role, stale }: Props) {
   const { status } = bot
   const actions = useActions(status.bot, status)
+  const severalHosts = useRunners().length > 1
   return (
     <>
       <div className={classes.header}>
         <div className={classes.who}>
-          <h1 className={classes.name}>{status.bot}</h1>
+          <div className={classes.title}>
+            <h1 className={classes.name}>{status.bot}</h1>
+            {severalHosts && status.runner && <p className="muted">on {status.runner}</p>}
+          </div>
           {status.description && <p className="muted">{status.description}</p>}
         </div>
         <div className={classes.actions}>

@@ -16,7 +16,7 @@ export function EmptyFleet() {
       <div>
         <h1>No bots yet</h1>
         <p className="muted">
-          Add one to <code>botdeck.toml</code>, then start <code>botdeck up</code> again. It appears here by itself.
+          Add one to <code>botdeck.toml</code>, then say <code>botdeck reload</code>. It appears here by itself.
         </p>
       </div>
       <div className={classes.example}>

@@ -27,7 +27,7 @@ export function HostCard({ runner, stale, mayRemove }: Props) {
       <div className={classes.head}>
         <StateIcon look={!connected ? 'unknown' : troubles.length > 0 ? 'warning' : 'running'} stale={stale} size={18} />
         <div className={classes.who}>
-          <h2 className={classes.name}>{host || name}</h2>
+          <h2 className={classes.name}>{name}</h2>
           <p className={classes.meta}>
             <Contact runner={runner} stale={stale} />
           </p>
@@ -37,7 +37,7 @@ export function HostCard({ runner, stale, mayRemove }: Props) {
             size="compact-xs"
             variant="subtle"
             className={classes.remove}
-            aria-label={`Remove host ${host || name}`}
+            aria-label={`Remove host ${name}`}
             onClick={() => {
               setRemoving(true)
             }}
@@ -55,7 +55,7 @@ export function HostCard({ runner, stale, mayRemove }: Props) {
       <HostMeters load={runner.load} connected={connected} old={stale || !connected} />
       <p className={classes.foot}>
         <span>{counted(runner.bots, 'bot')}</span>
-        {name !== host && <span>runner {name}</span>}
+        {host && name !== host && <span>on {host}</span>}
         <span>{runner.version ? `Botdeck ${runner.version}` : 'version not told'}</span>
         <span>{runner.joined ? 'joined by invitation' : 'the deck’s own'}</span>
       </p>

@@ -30,14 +30,14 @@ export function HostMeters({ load, connected, old }: { load: HostLoad | null; co
       />
       <Row
         name="Memory"
-        value={bytes(memoryUsed)}
-        rest={`of ${evenBytes(load.memory_total_bytes)}`}
+        value={bytes(load.memory_available_bytes)}
+        rest={`free of ${evenBytes(load.memory_total_bytes)}`}
         share={memoryUsed / Math.max(1, load.memory_total_bytes)}
       />
       <Row
         name="Disk"
-        value={bytes(diskUsed)}
-        rest={`of ${evenBytes(load.disk_total_bytes)}`}
+        value={bytes(load.disk_free_bytes)}
+        rest={`free of ${evenBytes(load.disk_total_bytes)}`}
         share={diskUsed / Math.max(1, load.disk_total_bytes)}
       />
     </dl>

@@ -5,7 +5,7 @@ import { useDeckTime } from '../hooks/useDeck'
 import { useToday } from '../hooks/useNow'
 import { dateAndTime, shortTime } from '../lib/dates'
 import { roughly } from '../lib/durations'
-import { deckBase } from '../services/address'
+import { deckBase, isOwnMachine } from '../services/address'
 import type { Invitation } from '../types/api.gen'
 import { CopyText } from './CopyText'
 import { Dialog, DialogFoot } from './Dialog'
@@ -69,6 +69,12 @@ function Command({ invitation, onClose }: { invitation: Invitation; onClose: () 
         <code data-testid="join-command">{command}</code>
         <CopyText text={command} />
       </div>
+      {isOwnMachine() && (
+        <Notice>
+          You see this deck at an address that only its own machine can reach. For other hosts, set public_url or host
+          under [deck] in botdeck.toml, open the page there, and invite again.
+        </Notice>
+      )}
       <p>
         <strong>It is shown this once.</strong> It works for one host,{' '}
         {over ? (

@@ -12,7 +12,9 @@ export function PostMortemView({ run, now }: { run: Run; now: Unended }) {
   if (left && !isEmpty(left)) return <Left left={left} />
   return (
     <p className="muted">
-      {isOver(run) ? (
+      {run.cause === 'cannot_start' ? (
+        'No process came to be, so there is nothing more to tell.'
+      ) : isOver(run) ? (
         'Nothing more is kept of this run. What runs leave is kept of the latest ones only.'
       ) : now.lives ? (
         <>

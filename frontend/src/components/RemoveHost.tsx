@@ -6,10 +6,9 @@ import { Notice } from './Notice'
 
 /** Asks before a host's access is taken away, and says what that does and what it does not. */
 export function RemoveHost({ runner, onClose }: { runner: RunnerStatus; onClose: () => void }) {
-  const name = runner.host || runner.name
   const removal = useRemoval(runner.name, onClose)
   return (
-    <Dialog title={`Remove host ${name}?`} onClose={onClose}>
+    <Dialog title={`Remove host ${runner.name}?`} onClose={onClose}>
       <ul>
         <li>Its runner is let in no more, from now on.</li>
         <li>{onGoing(runner.bots)} neither seen nor steered from here any more.</li>

@@ -2,7 +2,7 @@ import { useToday } from '../hooks/useNow'
 import { bytes } from '../lib/bytes'
 import { dateAndTime, dayAndTime, shortTime } from '../lib/dates'
 import { lasted } from '../lib/durations'
-import { CAUSES, endInWords, isOver, lifeS, toneOf, type Unended } from '../lib/ends'
+import { endInWords, isOver, lifeS, toneOf, type Unended, WHOSE } from '../lib/ends'
 import { evidenceOf } from '../lib/evidence'
 import type { Run } from '../types/api.gen'
 import { CopyText } from './CopyText'
@@ -12,6 +12,7 @@ import classes from './RunHead.module.css'
 /** When the run was, how it ended in words, and its figures. */
 export function RunHead({ run, now }: { run: Run; now: Unended }) {
   const life = lifeS(run)
+  const whose = run.cause && WHOSE[run.cause]
   const today = useToday()
   return (
     <>
@@ -25,9 +26,7 @@ export function RunHead({ run, now }: { run: Run; now: Unended }) {
         <EndIcon run={run} now={now} size={22} />
         <div className={classes.said}>
           <p className={classes.words}>{endInWords(run, now)}</p>
-          <p className={classes.kind}>
-            {run.cause ? CAUSES[run.cause] : now.lives ? 'What it leaves is kept when it ends' : 'What it left comes with its end'}
-          </p>
+          {whose && <p className={classes.kind}>{whose}</p>}
         </div>
       </div>
       <dl className={classes.facts}>

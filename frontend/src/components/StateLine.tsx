@@ -42,12 +42,13 @@ export function StateLine({ bot, stale }: { bot: BotLive; stale: boolean }) {
 
 /** What is worth a word although all is as it should be. */
 function Quietly({ status, now }: { status: BotStatus; now: number }) {
-  const { reason, next_restart_at: next } = status
+  const { state, reason, next_restart_at: next } = status
   return (
     <>
       {reason && (
         <span className={classes.note} data-testid="reason">
-          {reason}
+          {/* A new run begins, and the reason is still that of the end before. */}
+          {state === 'starting' ? `last end: ${reason}` : reason}
         </span>
       )}
       {next && (
@@ -96,5 +97,5 @@ function useAway(status: BotStatus, stale: boolean): Around['away'] {
   const time = useDeckTime(unknown && !stale ? 1000 : null)
   if (!unknown || !runner || runner.connected) return null
   const seconds = stale || time === null ? null : Math.max(0, (time - Date.parse(runner.since)) / 1000)
-  return { host: runner.host || runner.name, seconds }
+  return { host: runner.name, seconds }
 }

@@ -20,7 +20,7 @@ export function timeMarks(longest: number): number[] {
 
 /** Marks of an axis of bytes from 0, the last of them at or above `most`. */
 export function byteMarks(most: number): number[] {
-  const unit = 1024 ** Math.max(1, Math.floor(Math.log(Math.max(1, most)) / Math.log(1024)))
+  const unit = 1000 ** Math.max(1, Math.floor(Math.log10(Math.max(1, most)) / 3))
   const step = unit * (ROUND.find((each) => most / unit / each <= MOST_STEPS) ?? Math.ceil(most / unit / MOST_STEPS))
   return marks(step, Math.max(1, Math.ceil(most / step)))
 }

@@ -1,12 +1,12 @@
-const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'] as const
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const
 
-/** An amount of memory or disk: `412 MB`, `12.4 MB`, `3 KB`. A megabyte is 1024 × 1024 bytes, as in botdeck.toml. */
+/** An amount of memory or disk: `412 MB`, `12.4 MB`, `3 kB`. A megabyte is a million bytes, as in botdeck.toml and in the runner's sentences. */
 export function bytes(amount: number): string {
   let left = Math.max(0, amount)
   let unit = 0
   // At 999.5 it would be written as 1000, which is one unit further.
   while (left >= 999.5 && unit < UNITS.length - 1) {
-    left /= 1024
+    left /= 1000
     unit += 1
   }
   const digits = unit < 2 || left >= 99.95 ? 0 : 1

@@ -18,8 +18,9 @@ export function countdown(seconds: number): string {
   return `${Math.max(1, Math.ceil(seconds))} s`
 }
 
-/** How long something took, with two units at most: `0.3 s`, `42 s`, `5 min 12 s`, `3 h 14 min`, `2 d 4 h`. */
+/** How long something took, with two units at most: `40 ms`, `0.3 s`, `42 s`, `5 min 12 s`, `3 h 14 min`, `2 d 4 h`. */
 export function lasted(seconds: number): string {
+  if (seconds > 0 && seconds < 0.0995) return `${Math.ceil(seconds * 1000)} ms`
   if (seconds < 9.95) return `${Math.max(0, seconds).toFixed(1)} s`
   const whole = Math.round(seconds)
   if (whole < 60) return `${whole} s`

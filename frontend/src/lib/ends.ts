@@ -27,13 +27,21 @@ export const CAUSES: Record<Cause, string> = {
   oom: 'Killed by the kernel, memory was short',
   operator: 'Asked for by an operator',
   schedule: 'Restarted on schedule',
-  unhealthy: 'Alive, but deaf',
+  unhealthy: 'Did not do its work',
   memory: 'Used too much memory',
   configuration: 'Its configuration changed',
   runner: 'Its runner ended',
   cannot_start: 'Could not start',
   host: 'Its host went down',
   unseen: 'Nobody saw how',
+}
+
+/** Whose doing the end was, where the reason leaves that open. */
+export const WHOSE: Partial<Record<Cause, string>> = {
+  exit: 'Ended by itself',
+  signal: 'The signal did not come from Botdeck',
+  unhealthy: 'Ended by Botdeck, and counts as a crash',
+  memory: 'Ended by Botdeck, and counts as a crash',
 }
 
 /** What can be said of a run whose end is not told. */

@@ -22,7 +22,7 @@ export function storyOf(status: BotStatus, around: Around): Story | null {
     case 'backoff':
       return crashed(status, around.retryInS)
     case 'unhealthy':
-      return { what: sentence(`alive, but deaf: ${status.reason || 'it does not do its work'}`), next: '' }
+      return { what: sentence(status.reason || 'it lives, but does not do its work'), next: '' }
     case 'failed':
       return { what: sentence(status.reason || 'it cannot be started'), next: afterFailure(status) }
     case 'unknown':

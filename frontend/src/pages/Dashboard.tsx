@@ -62,7 +62,7 @@ function Shown({ name, stale }: { name: string | null; stale: boolean }) {
   if (!bot) return <UnknownBot name={name} />
   return (
     <>
-      <TroubleBanner />
+      <TroubleBanner host={bot.status.runner} />
       <BotSwitch shown={name} stale={stale} />
       <BotHeader key={`header ${name}`} bot={bot} role={operator.role} stale={stale} />
       <StatCards bot={bot} stale={stale} />

@@ -8,6 +8,11 @@ export function deckBase(): string {
   return deckUrl('.').href.replace(/\/$/, '')
 }
 
+/** True when no other host can reach the deck where the page was opened. */
+export function isOwnMachine(): boolean {
+  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(deckUrl('.').hostname)
+}
+
 export function liveUrl(userId: string): string {
   const url = deckUrl(`ws/${encodeURIComponent(userId)}`)
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'

@@ -102,6 +102,9 @@ export const NOTHING_YET: DeckState = {
   heardAt: null,
 }
 
+/** The deck sends so many of the last lines at first; when there are fewer, these are all. */
+const RECENT_LINES = 50
+
 const NO_LINES: BotLines = { lines: [], gap: null, fromTheStart: false }
 
 /** The state after a message that was received `now`. Messages come in order and without gaps; the service sees to it. */
@@ -147,7 +150,14 @@ function withSnapshot(state: DeckState, data: Snapshot, epoch: string, now: Mome
     // The deck knows less than we do: its database is another one now, so what we hold is not its any more.
     return { ...known, logs: { ...known.logs, [bot]: { ...NO_LINES, lines: recent ?? [] } } }
   }
-  return withLines(known, bot, recent ?? [], !overlaps(held, recent))
+  return withFirst(withLines(known, bot, recent ?? [], !overlaps(held, recent)), bot, recent ?? [])
+}
+
+/** Nobody needs to ask for lines older than those of a deck that has no more. */
+function withFirst(state: DeckState, bot: string, recent: readonly LogLine[]): DeckState {
+  const held = state.logs[bot]
+  if (!held || recent.length >= RECENT_LINES) return state
+  return { ...state, logs: { ...state.logs, [bot]: { ...held, fromTheStart: true } } }
 }
 
 function withPolled(state: DeckState, { fleet, runners, stats }: Polled, now: Moment): DeckState {

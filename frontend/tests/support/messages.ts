@@ -33,7 +33,7 @@ export function status(over: Partial<BotStatus> = {}): BotStatus {
     next_restart_at: null,
     sample: null,
     retry_in_s: null,
-    runner: 'local',
+    runner: 'atlas',
     description: '',
     ...over,
   }
@@ -73,7 +73,7 @@ export function sample(over: Partial<Sample> = {}): Sample {
     bot: 'hello',
     run: '20261122T190742-1a2b3c',
     cpu_percent: 3.4,
-    memory_bytes: 48.3 * 1024 * 1024,
+    memory_bytes: 48.3 * 1e6,
     threads: 4,
     open_files: 19,
     children: 2,
@@ -95,7 +95,7 @@ export function run(over: Partial<Run> = {}): Run {
     operator: '',
     stop_timed_out: false,
     cpu_s: 2.4,
-    peak_memory_bytes: 112 * 1024 * 1024,
+    peak_memory_bytes: 112 * 1e6,
     post_mortem: null,
     ...over,
   }
@@ -103,7 +103,7 @@ export function run(over: Partial<Run> = {}): Run {
 
 export function runner(over: Partial<RunnerStatus> = {}): RunnerStatus {
   return {
-    name: 'local',
+    name: 'atlas',
     host: 'atlas',
     connected: true,
     since: TIME,
@@ -113,10 +113,10 @@ export function runner(over: Partial<RunnerStatus> = {}): RunnerStatus {
       cpus: 8,
       cpu_percent: 12.3,
       load_1m: 0.84,
-      memory_total_bytes: 16 * 1024 ** 3,
-      memory_available_bytes: 11 * 1024 ** 3,
-      disk_total_bytes: 480 * 1024 ** 3,
-      disk_free_bytes: 10 * 1024 ** 3,
+      memory_total_bytes: 16 * 1e9,
+      memory_available_bytes: 11 * 1e9,
+      disk_total_bytes: 480 * 1e9,
+      disk_free_bytes: 10 * 1e9,
     },
     troubles: [],
     joined: false,
