@@ -382,6 +382,47 @@ def test_a_deck_that_lost_its_database_gets_what_is_left_and_is_told_what_is_mis
     assert empty.notices == ["4.2 MB of output were dropped here: a deck had them, and their space was given back."]
 
 
+@pytest.mark.parametrize("cursor", [None, 0])
+def test_what_a_deck_had_long_ago_does_not_wait_again_and_is_no_reason_to_drop_what_does(
+    file: File, stream: Stream, cursor: int | None
+) -> None:
+    """A deck whose database is away names no cursor, and one with an older database a low one."""
+    deck = Deck()
+    stream.begin(0)
+    for _ in range(3):
+        file.write(b"x" * (PUNCH_STEP - 1) + b"\n")
+        stream.look(NOON)
+        ship(stream, deck)
+    file.write(b"not shipped\n" * (KEPT_BYTES // 6))
+    stream.look(NOON)
+    waiting = stream.waiting_bytes
+
+    stream.begin(cursor)
+    file.write(b"more\n")
+    stream.look(NOON)
+
+    assert stream.waiting_bytes == waiting + 5
+    stream.begin(deck.cursor)
+    ship(stream, deck)
+    assert deck.cursor == stream.seen
+    assert deck.gaps == []
+
+
+def test_a_file_that_was_truncated_twice_before_the_deck_named_its_place_is_shipped(file: File) -> None:
+    deck = Deck(b"0" * 1000)
+    stream = Stream("b/r/out", file.path)
+    stream.begin(1000)
+    file.write(b"1" * 500)
+    stream.look(NOON)
+    file.path.write_bytes(b"")
+    stream.look(NOON)
+    file.write(b"after\n")
+
+    ship(stream, deck)
+
+    assert deck.data == b"0" * 1000 + b"after\n"
+
+
 def test_a_file_that_was_truncated_goes_on_with_what_is_written_after(file: File, stream: Stream) -> None:
     deck = Deck()
     stream.begin(0)
