@@ -249,8 +249,8 @@ class Stream:
         return self.acked if self._align_at is None else self._align_at
 
     def _go_on_from(self, cursor: int) -> None:
-        """Without a look at the file: there may be thousands, and each is opened when its turn comes. Until then `acked`
-        stays, or all that was ever shipped before it would count as waiting, and be dropped as too much."""
+        """Without a look at the file: there may be thousands, and each is opened when its turn comes. Until then
+        `acked` stays, or all that was ever shipped would count as waiting, and what waits be dropped as too much."""
         self._align_at = cursor
         self._in_flight.clear()
         self._final_sent = False
