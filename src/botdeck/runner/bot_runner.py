@@ -249,6 +249,7 @@ class BotRunner:
         else:
             life = entry.life(booted_at=process.booted_at(), now=process.boot_clock())
             self._life, self._since, self._run_in_course = life, entry.since, entry.run
+            self._looping = life.history.crash_loop(process.boot_clock())
         self._kept.open_all()
         runs = self._kept.newest_first()
         self._run = runs[0] if runs else None
