@@ -301,14 +301,13 @@ class Runner:
     async def _forget_gone_bots(self) -> None:
         self._applied.forget(self._settings, self._has_process)
         gone = [bot for bot in self._bots.values() if bot.gone]
-        for bot in gone:
+        for bot in gone:  # at once, for the next reading of the configuration may bring one of them back
             log.info("%s: gone", bot.name)
             del self._bots[bot.name]
-            if task := self._tasks.pop(bot.name, None):
-                await _cancel([task])
             bot.erase()
         if gone:
             self._link.report_fleet()
+            await _cancel([task for bot in gone if (task := self._tasks.pop(bot.name, None))])
 
 
 def main(argv: list[str]) -> int:
