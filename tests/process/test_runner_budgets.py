@@ -203,7 +203,7 @@ async def test_below_the_disk_floor_the_oldest_output_is_dropped_and_events_stay
     assert_exact(stored, text(40 << 16))
     assert "less than disk_floor_mb = 8 was free on the disk" in stored.notices[0]
     assert stored_of(deck, "eventful", "events").dropped == 0
-    assert "what bots write and no deck takes is dropped. Make room there." in house.log_text()
+    assert "what they print and no deck has taken is dropped, and counted" in house.log_text()
 
 
 async def test_below_the_disk_floor_events_are_dropped_when_there_is_no_output(small_disk: RunnerHouse) -> None:

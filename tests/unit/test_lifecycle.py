@@ -15,7 +15,6 @@ from botdeck.lifecycle import (
     Deaf,
     Due,
     Ended,
-    Ending,
     Happening,
     Hears,
     Leaving,

@@ -18,7 +18,7 @@ from botdeck.runner import holes
 from botdeck.runner.flood import Flood
 from botdeck.runner.process import boot_clock
 from botdeck.runner.stream import KEPT_BYTES, Stream
-from botdeck.runner.telling import Tell, tell_nobody
+from botdeck.runner.troubles import floor_in_words
 from botdeck.settings import BotSettings, RunnerSettings, Settings
 
 log = logging.getLogger(__name__)
@@ -73,17 +73,16 @@ class Budgets:
         settings: Callable[[], Settings],
         *,
         ship: Callable[[Stream], None],
-        trouble: Tell = tell_nobody,
     ) -> None:
         self._data_dir = data_dir
         self._settings = settings
         self._ship = ship
-        self._trouble = trouble
         self._accounts: dict[str, Account] = {}
         self._waiting = 0
         self._try_again_at = 0.0
         self._look_at_disk_at = 0.0
-        self._told: dict[str, str | None] = {}
+        self._below_floor = False
+        """It was logged."""
         holes.probe(data_dir)
 
     def grown(self, stream: Stream) -> None:
@@ -102,20 +101,17 @@ class Budgets:
     def look_at_disk(self) -> None:
         """Also to be called now and then: other programs fill it, too."""
         now = boot_clock()
-        self._tell("holes", holes.trouble())
         if now < self._look_at_disk_at:
             return
         self._look_at_disk_at = now + DISK_LOOK_S
         floor_mb = self._settings().runner.disk_floor_mb
         free = _free_bytes(self._data_dir)
         if free is None or free >= floor_mb * MB:
-            self._tell("disk", None)
+            self._below_floor = False
             return
-        self._tell(
-            "disk",
-            f"Less than disk_floor_mb = {floor_mb:g} is free on the disk of {self._data_dir}: what bots write and "
-            "no deck takes is dropped. Make room there.",
-        )
+        if not self._below_floor:
+            log.warning("%s", floor_in_words(self._data_dir, floor_mb))
+            self._below_floor = True
         missing = int(floor_mb * MB) - free + int(floor_mb * MB) // SPARE
         dropped = self._drop_for_disk(missing, f"less than disk_floor_mb = {floor_mb:g} was free on the disk")
         if dropped and (_free_bytes(self._data_dir) or 0) < free + dropped // 2:
@@ -214,14 +210,6 @@ class Budgets:
         if dropped < size:
             dropped += _drop_in_turns([stream for stream in streams if stream.whole_lines], size - dropped, reason)
         return dropped
-
-    def _tell(self, key: str, sentence: str | None) -> None:
-        if self._told.get(key) == sentence:
-            return
-        self._told[key] = sentence
-        if sentence and key == "disk":
-            log.warning("%s", sentence)
-        self._trouble(key, sentence)
 
 
 _NOT_CONFIGURED = BotSettings(name="", command=(), cwd=Path("/"))
