@@ -343,6 +343,25 @@ async def test_strays_of_a_bot_without_a_shim_are_ended_too(house: RunnerHouse, 
     await house.until(lambda: house.processes() == [])
 
 
+async def test_strays_of_a_bot_that_ended_without_a_shim_and_a_runner_are_ended_by_the_next(
+    house: RunnerHouse, fake_deck: FakeDeck
+) -> None:
+    house.configure(bot={"command": [*PYTHON, house.script(STUBBORN)], "restart": "never"})
+    runner = await house.start()
+    await fake_deck.until(lambda: fake_deck.all_bytes("bot") == b"ready\n" and fake_deck.is_("bot", "running"))
+    status = fake_deck.status("bot")
+    await house.kill(runner)
+    os.kill(house.shims()[0], signal.SIGKILL)
+    assert status is not None
+    assert status.pid is not None
+    os.kill(status.pid, signal.SIGKILL)
+
+    await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "exited"))
+
+    await house.until(lambda: house.processes() == [])
+
+
 async def test_a_spawner_that_is_killed_is_replaced(house: RunnerHouse, fake_deck: FakeDeck) -> None:
     house.configure(bot=house.python(SLEEP))
     runner = await house.start()

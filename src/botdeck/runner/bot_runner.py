@@ -257,6 +257,7 @@ class BotRunner:
         if found is not None:
             self._adopt(*found)
         else:
+            await asyncio.gather(*(self._kill_strays(run) for run in runs if run.lost_its_shim))
             self._put(Vacant(ended=self._finish_unseen(entry)))
         if self.settings is None:
             self._put(Removed())

@@ -144,6 +144,11 @@ class RunDirectory:
         """The deck has all of it."""
         return self.over and self.end_stored and all(stream.complete for stream in self.streams)
 
+    @property
+    def lost_its_shim(self) -> bool:
+        """It began and is not known to be over, and its shim, if it is gone, noted no end and ended nothing else."""
+        return not self.over and self.identity() is not None and self.exit() is None
+
     def identity(self) -> Identity | None:
         note = _note(self.path / "pid")
         try:
