@@ -173,6 +173,11 @@ class RunDirectory:
         self.run = run
         self._record.write()
 
+    def forget_post_mortem(self) -> None:
+        self.run = replace(self.run, post_mortem=None)
+        self.__dict__.pop("memory", None)  # all that is left of it is for the post-mortem
+        self._record.write()
+
     def write_again(self) -> Unwritten | None:
         """What the disk had no room for, if anything. Returns what still cannot be written."""
         return self._record.write_again()
