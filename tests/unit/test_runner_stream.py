@@ -493,6 +493,26 @@ def test_a_truncation_while_frames_are_on_their_way_is_told_once(file: File, str
         assert sum("Somebody truncated" in notice for notice in deck.notices) == 1
 
 
+def test_the_next_runner_knows_why_bytes_are_missing_that_were_cut_off_on_their_way(file: File, stream: Stream) -> None:
+    stream.begin(0)
+    file.write(b"0123456789\n" * 30_000)
+    stream.look(NOON)
+    on_their_way = stream.next_frame(NOON)
+    assert on_their_way is not None
+    file.path.write_bytes(b"")
+    stream.look(NOON)
+    file.write(b"after\n")
+
+    deck, next_runner = Deck(), Stream("b/r/out", file.path, stream.record())
+    next_runner.begin(0)
+    ship(next_runner, deck)
+
+    assert deck.data == b"after\n"
+    assert deck.gaps[-1][0] + deck.gaps[-1][1] == 330_000
+    assert "somebody truncated the file" in deck.notices[0]
+    assert not any("a deck had them" in notice for notice in deck.notices)
+
+
 def test_a_file_that_was_truncated_while_no_runner_lived_is_shipped_from_its_beginning(file: File) -> None:
     file.write(b"short")
     stream, deck = Stream("b/r/out", file.path), Deck(b"much longer than that")

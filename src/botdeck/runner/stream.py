@@ -461,9 +461,12 @@ class Stream:
         self._punched = holes.first_data(self.fileno(), 0) // self._block * self._block
         if cursor > self.seen:
             self._fell_short(cursor, now)
-        known = self._gaps.next_from(cursor)
-        if cursor < self.base and not (known and known.begin == cursor and known.end >= self.base):
-            self._gaps.add(Gap(begin=cursor, end=self.base, reasons=[SHIPPED_BEFORE]))
+        unknown = cursor
+        for gap in self._gaps:
+            if gap.begin <= unknown:
+                unknown = max(unknown, gap.end)
+        if unknown < self.base:
+            self._gaps.add(Gap(begin=unknown, end=self.base, reasons=[SHIPPED_BEFORE]))
         if self._gaps_from is not None and cursor < self._gaps_from:
             self._find_gaps(max(cursor, self.base), self._gaps_from)
         self.sent = self.acked = cursor
