@@ -273,6 +273,8 @@ class BotRunner:
         self._run, self._instance, self._run_in_course = run, instance, run.run.id
         self._watch()
         self._check(run)
+        if self._checkup is not None and self._life.state in (State.RUNNING, State.UNHEALTHY):
+            self._checkup.was_ready()
         self._put(Adopted(lived_s=instance.age_s() or 0.0))
         log.info("%s: taken over, pid %d, run %s", self.name, instance.pid, run.run.id)
         self._kept.end_unseen(self._life, self.settings, living=run)
