@@ -343,6 +343,26 @@ async def test_strays_of_a_bot_without_a_shim_are_ended_too(house: RunnerHouse, 
     await house.until(lambda: house.processes() == [])
 
 
+async def test_a_shim_that_is_slow_to_say_how_its_bot_ended_is_waited_for(
+    house: RunnerHouse, fake_deck: FakeDeck
+) -> None:
+    house.configure(bot=house.python(SLEEP, restart="never"))
+    runner = await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
+    (pid,), (shim,) = house.processes(), house.shims()
+    await house.kill(runner)
+    os.kill(shim, signal.SIGSTOP)
+    os.kill(pid, signal.SIGKILL)
+
+    await house.start()
+    await house.until(lambda: "taken over" in house.log_text() or "exited" in house.log_text())
+    os.kill(shim, signal.SIGCONT)
+    await fake_deck.until(lambda: fake_deck.is_("bot", "exited"))
+    await fake_deck.until(lambda: fake_deck.runs_of("bot")[0].ended_at)
+
+    assert fake_deck.runs_of("bot")[0].signal == "SIGKILL"
+
+
 async def test_strays_of_a_bot_that_ended_without_a_shim_and_a_runner_are_ended_by_the_next(
     house: RunnerHouse, fake_deck: FakeDeck
 ) -> None:

@@ -276,7 +276,7 @@ class BotRunner:
         if self._checkup is not None and self._life.state in (State.RUNNING, State.UNHEALTHY):
             self._checkup.was_ready()
         self._put(Adopted(lived_s=instance.age_s() or 0.0))
-        log.info("%s: taken over, pid %d, run %s", self.name, instance.pid, run.run.id)
+        log.info("%s: taken over, pid %s, run %s", self.name, instance.pid, run.run.id)
         self._kept.end_unseen(self._life, self.settings, living=run)
 
     def _finish_unseen(self, entry: Entry | None) -> Ended | None:
