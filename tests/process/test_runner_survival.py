@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import os
 import random
 import signal
@@ -425,6 +426,27 @@ async def test_a_damaged_journal_is_kept_aside_and_running_bots_are_taken_over(
 
     assert house.processes() == pids
     assert len(list((house.data_dir / "runner").glob("journal.json.2*"))) == 1
+
+
+async def test_nonsense_about_one_bot_in_the_journal_keeps_no_other_from_being_taken_over(
+    house: RunnerHouse, fake_deck: FakeDeck
+) -> None:
+    house.configure(odd=house.python(SLEEP), bot=house.python(SLEEP))
+    runner = await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("odd", "running") and fake_deck.is_("bot", "running"))
+    await house.kill(runner)
+    document = json.loads(house.journal.read_text())
+    document["bots"]["odd"]["starts"] = {"this morning": 3}
+    house.journal.write_text(json.dumps(document))
+    fake_deck.statuses.clear()
+
+    await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
+    await fake_deck.until(lambda: fake_deck.is_("odd", "failed"))
+
+    status = fake_deck.status("odd")
+    assert status is not None
+    assert "the runner's log says more" in status.reason
 
 
 async def test_on_a_full_disk_orders_are_done_and_not_forgotten(house: RunnerHouse, fake_deck: FakeDeck) -> None:

@@ -213,6 +213,9 @@ class Runner:
         except OSError as error:
             log.error("%s: cannot be kept: %s", bot.name, error)
             bot.cannot_be_kept(str(error))
+        except Exception as error:  # whatever it is, the others are kept
+            log.exception("%s: cannot be kept", bot.name)
+            bot.cannot_be_kept(f"{error!r}; the runner's log says more")
         self._tasks[bot.name] = asyncio.create_task(bot.run(), name=bot.name)
 
     async def _keep_writing(self) -> None:
