@@ -85,7 +85,8 @@ async def test_half_a_line_is_not_given_up_before_the_deck_knows_that_it_is_all(
 async def test_a_deck_that_was_away_gets_the_times_at_which_the_runner_saw_the_bytes(
     house: RunnerHouse, fake_deck: FakeDeck
 ) -> None:
-    house.configure(bot=house.python("import os, time\nfor n in range(6): os.write(1, b'%d\\n' % n); time.sleep(0.5)"))
+    text = "import os, time\nfor n in range(6): os.write(1, b'%d\\n' % n); time.sleep(0.5)"
+    house.configure(bot=house.python(text, restart="never"))
     await house.start()
     await fake_deck.until(lambda: fake_deck.all_bytes("bot").startswith(b"0\n"))
 
