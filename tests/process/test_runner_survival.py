@@ -624,7 +624,7 @@ async def test_a_file_that_is_truncated_is_survived_and_said(house: RunnerHouse,
     await fake_deck.until(lambda: fake_deck.all_bytes("bot") == b"before\n" * 100 + b"after\n")
     (stored,) = (stored for name, stored in fake_deck.streams.items() if name.endswith("/out"))
     assert stored.gaps == []
-    assert [notice.partition(".")[0] for notice in stored.notices] == [
+    assert [notice.partition(". ")[0] for notice in stored.notices] == [
         f"Somebody truncated {house.run_dirs('bot')[0]}/out"
     ]
 
