@@ -25,6 +25,9 @@ from botdeck.restart_policy import History, Policy, refusal
 BUDGET_LOOK_S = 60.0
 """Between looks whether an unhealthy bot may be restarted again, after its start budget was spent."""
 
+HEARD_WITHIN_S = 1.0
+"""A new runner has read within this time what a bot said while none lived; before, it judges no bot by it."""
+
 ALIVE = frozenset({State.STARTING, State.RUNNING, State.UNHEALTHY, State.STOPPING})
 """States in which a process lives."""
 WORKING = frozenset({State.STARTING, State.RUNNING, State.UNHEALTHY})
@@ -41,6 +44,8 @@ class Ending:
     operator: str = ""
     timed_out: bool = False
     """It did not end when it was asked to, and was killed."""
+    at_once: bool = False
+    """It was not even asked, as an operator wanted it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,7 +330,7 @@ def _kill(life: Life, operator: str) -> tuple[Life, Order]:
         state=State.STOPPING,
         wanted=Wanted.STOPPED,
         reason=f"killed by {operator}",
-        ending=Ending(cause=Cause.OPERATOR, operator=operator),
+        ending=Ending(cause=Cause.OPERATOR, operator=operator, at_once=True),
         due_at=None,
     )
     return killed, Order.KILL
@@ -457,14 +462,18 @@ def _too_big(life: Life, reason: str, now: float, policy: Policy) -> tuple[Life,
 
 
 def _adopted(life: Life, lived_s: float, now: float, policy: Policy) -> tuple[Life, Order]:
+    if life.state is State.STOPPING and life.ending and (life.ending.timed_out or life.ending.at_once):
+        # Whether the last runner came to it or not: it is to be killed, and not asked (again).
+        return replace(life, due_at=None), Order.KILL
     if life.state is State.STOPPING or life.wanted is Wanted.STOPPED:
         # The runner that was asked to stop it died before it was done. Patience begins anew, for nobody knows how
         # much of it was used up.
         why = life.reason if life.state is State.STOPPING and life.reason else "stopped by an earlier order"
         return _end(life, life.ending or Ending(cause=Cause.OPERATOR), why, now, policy)
+    life = replace(life, gave_up=False)  # it lives, whatever a journal says that could not be written in time
     if life.state in (State.RUNNING, State.UNHEALTHY) or _ready_by_age(lived_s, policy):
         return replace(life, state=State.RUNNING, reason="", due_at=None), Order.NOTHING
-    remaining_s = max(0.0, _time_to_be_ready_s(policy) - lived_s)
+    remaining_s = max(HEARD_WITHIN_S, _time_to_be_ready_s(policy) - lived_s)
     return replace(life, state=State.STARTING, due_at=now + remaining_s), Order.NOTHING
 
 
@@ -484,7 +493,8 @@ def _vacant(life: Life, ended: Ended | None, now: float, policy: Policy) -> tupl
     if life.state is State.BACKOFF and life.history.crash_loop(now):
         # Not sooner because its runner was restarted.
         return replace(life, due_at=now + life.history.delay_s(0.5, now)), Order.NOTHING
-    if life.state is State.BACKOFF:
+    if life.state is State.BACKOFF or life.state in ALIVE:
+        # (It was about to start, and the runner died first.) No reason to forget its crashes.
         return _by_itself(life, now, policy)
     return _by_itself(replace(life, reason="", history=replace(life.history, crashes=0, restarts=0)), now, policy)
 

@@ -22,6 +22,8 @@ CONFIG_NAME = "botdeck.toml"
 DATA_DIR_NAME = ".botdeck"
 BOT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z")
 EVERY_BOT = "all"
+MB = 1_000_000
+"""Bytes in a megabyte, here and wherever people read of megabytes."""
 _BOT_KEYS = (
     "command",
     "cwd",

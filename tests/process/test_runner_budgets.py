@@ -207,7 +207,7 @@ async def test_below_the_disk_floor_the_oldest_output_is_dropped_and_events_stay
     assert_exact(stored, text(40))
     assert "less than disk_floor_mb = 8 was free on the disk" in stored.notices[0]
     assert stored_of(deck, "eventful", "events").dropped == 0
-    assert "Less than disk_floor_mb = 8 is free on the disk of" in house.log_text()
+    assert "what they print and no deck has taken is dropped, and counted" in house.log_text()
 
 
 async def test_below_the_disk_floor_events_are_dropped_when_there_is_no_output(small_disk: RunnerHouse) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import os
 import random
 import signal
@@ -87,7 +88,8 @@ async def test_half_a_line_is_not_given_up_before_the_deck_knows_that_it_is_all(
 async def test_a_deck_that_was_away_gets_the_times_at_which_the_runner_saw_the_bytes(
     house: RunnerHouse, fake_deck: FakeDeck
 ) -> None:
-    house.configure(bot=house.python("import os, time\nfor n in range(6): os.write(1, b'%d\\n' % n); time.sleep(0.5)"))
+    text = "import os, time\nfor n in range(6): os.write(1, b'%d\\n' % n); time.sleep(0.5)"
+    house.configure(bot=house.python(text, restart="never"))
     await house.start()
     await fake_deck.until(lambda: fake_deck.all_bytes("bot").startswith(b"0\n"))
 
@@ -346,6 +348,45 @@ async def test_strays_of_a_bot_without_a_shim_are_ended_too(house: RunnerHouse, 
     await house.until(lambda: house.processes() == [])
 
 
+async def test_a_shim_that_is_slow_to_say_how_its_bot_ended_is_waited_for(
+    house: RunnerHouse, fake_deck: FakeDeck
+) -> None:
+    house.configure(bot=house.python(SLEEP, restart="never"))
+    runner = await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
+    (pid,), (shim,) = house.processes(), house.shims()
+    await house.kill(runner)
+    os.kill(shim, signal.SIGSTOP)
+    os.kill(pid, signal.SIGKILL)
+
+    await house.start()
+    await house.until(lambda: "taken over" in house.log_text() or "exited" in house.log_text())
+    os.kill(shim, signal.SIGCONT)
+    await fake_deck.until(lambda: fake_deck.is_("bot", "exited"))
+    await fake_deck.until(lambda: fake_deck.runs_of("bot")[0].ended_at)
+
+    assert fake_deck.runs_of("bot")[0].signal == "SIGKILL"
+
+
+async def test_strays_of_a_bot_that_ended_without_a_shim_and_a_runner_are_ended_by_the_next(
+    house: RunnerHouse, fake_deck: FakeDeck
+) -> None:
+    house.configure(bot={"command": [*PYTHON, house.script(STUBBORN)], "restart": "never"})
+    runner = await house.start()
+    await fake_deck.until(lambda: fake_deck.all_bytes("bot") == b"ready\n" and fake_deck.is_("bot", "running"))
+    status = fake_deck.status("bot")
+    await house.kill(runner)
+    os.kill(house.shims()[0], signal.SIGKILL)
+    assert status is not None
+    assert status.pid is not None
+    os.kill(status.pid, signal.SIGKILL)
+
+    await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "exited"))
+
+    await house.until(lambda: house.processes() == [])
+
+
 async def test_a_spawner_that_is_killed_is_replaced(house: RunnerHouse, fake_deck: FakeDeck) -> None:
     house.configure(bot=house.python(SLEEP))
     runner = await house.start()
@@ -389,6 +430,27 @@ async def test_a_damaged_journal_is_kept_aside_and_running_bots_are_taken_over(
 
     assert house.processes() == pids
     assert len(list((house.data_dir / "runner").glob("journal.json.2*"))) == 1
+
+
+async def test_nonsense_about_one_bot_in_the_journal_keeps_no_other_from_being_taken_over(
+    house: RunnerHouse, fake_deck: FakeDeck
+) -> None:
+    house.configure(odd=house.python(SLEEP), bot=house.python(SLEEP))
+    runner = await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("odd", "running") and fake_deck.is_("bot", "running"))
+    await house.kill(runner)
+    document = json.loads(house.journal.read_text())
+    document["bots"]["odd"]["starts"] = {"this morning": 3}
+    house.journal.write_text(json.dumps(document))
+    fake_deck.statuses.clear()
+
+    await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
+    await fake_deck.until(lambda: fake_deck.is_("odd", "failed"))
+
+    status = fake_deck.status("odd")
+    assert status is not None
+    assert "the runner's log says more" in status.reason
 
 
 async def test_on_a_full_disk_orders_are_done_and_not_forgotten(house: RunnerHouse, fake_deck: FakeDeck) -> None:

@@ -84,7 +84,7 @@ def test_an_ecosystem_of_pm2_becomes_bots(tmp_path: Path) -> None:
     greeter, news = bots["greeter"], bots["news-feed-1"]
     assert greeter.command == ("./venv/bin/python", "-u", "-X", "dev", "bot.py", "--room", "big one")
     assert env(greeter) == {"TOKEN": 's3cret "q"', "DEBUG": "false", "N": "3"}
-    assert (greeter.memory_max_mb, greeter.stop_timeout_s, greeter.max_crashes) == (1536, 3, 10)
+    assert (greeter.memory_max_mb, greeter.stop_timeout_s, greeter.max_crashes) == (1610.6, 3, 10)
     assert (greeter.restart_at, greeter.stop_signal, greeter.restart) == ("0 4 * * *", "INT", "always")
     assert (news.command, news.cwd, news.restart) == (("bash", "./news.sh"), tmp_path / "sub", "never")
     assert bots["echo"].command == ("sh", "-c", "echo $HOME | cat")
@@ -400,7 +400,7 @@ def test_a_unit_of_systemd_becomes_a_bot(tmp_path: Path) -> None:
         "PATH_OF": "greeter.service",
         "ONE": "1",
     }
-    assert (bot.restart, bot.stop_timeout_s, bot.stop_signal, bot.memory_max_mb) == ("on-failure", 90, "INT", 512)
+    assert (bot.restart, bot.stop_timeout_s, bot.stop_signal, bot.memory_max_mb) == ("on-failure", 90, "INT", 536.9)
 
 
 def test_what_systemd_has_and_botdeck_has_not_is_said_with_its_line(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from botdeck.lifecycle import (
     Deaf,
     Due,
     Ended,
-    Ending,
     Happening,
     Hears,
     Leaving,
@@ -556,7 +555,7 @@ def test_what_ended_a_run_is_recorded_with_its_cause_and_whose_order_it_was() ->
 
         ending = lifecycle.ending_of(life, KILLED)
 
-        assert ending == Ending(cause=cause, operator=operator, timed_out=timed_out), happenings
+        assert (ending.cause, ending.operator, ending.timed_out) == (cause, operator, timed_out), happenings
 
 
 @pytest.mark.parametrize(
@@ -708,9 +707,18 @@ def left(state: str, wanted: str, *, crashes: int = 0) -> Life:
     return Life(state=State(state), wanted=Wanted(wanted), history=History(crashes=crashes))
 
 
+SAYS_WHEN_READY = Policy(ready_after_s=None)
 ADOPTIONS: list[tuple[str, Life, Happening, Policy, str, str]] = [
     ("takes over what runs", left("running", "running"), Adopted(lived_s=9), ALWAYS, "running", "nothing"),
     ("waits for readiness", left("starting", "running"), Adopted(lived_s=0.2), ALWAYS, "starting", "nothing"),
+    (
+        "reads what it said before it judges",
+        left("starting", "running"),
+        Adopted(lived_s=99),
+        SAYS_WHEN_READY,
+        "starting",
+        "nothing",
+    ),
     ("finishes a stop", left("stopping", "stopped"), Adopted(lived_s=9), ALWAYS, "stopping", "terminate"),
     ("finishes a restart", left("stopping", "running"), Adopted(lived_s=9), ALWAYS, "stopping", "terminate"),
     ("stops what nobody wants", left("running", "stopped"), Adopted(lived_s=9), ALWAYS, "stopping", "terminate"),
@@ -746,6 +754,25 @@ def test_a_bot_taken_over_in_a_restart_is_started_when_it_is_gone_and_has_new_pa
 
     assert life.reason == "restarted by ann"
     live([(110, Due(), "stopping", "kill"), (111, KILLED, "starting", "spawn")], life=life)
+
+
+@pytest.mark.parametrize(
+    "rows", [[(2, KILL, "stopping", "kill")], [(2, STOP, "stopping", "terminate"), (12, Due(), "stopping", "kill")]]
+)
+def test_a_kill_that_the_last_runner_may_not_have_come_to_is_a_kill_for_the_next(rows: list[Row]) -> None:
+    life = live([(0, START, "starting", "spawn"), *rows])
+
+    after = live([(20, Adopted(lived_s=20), "stopping", "kill")], life=replace(life, due_at=None))
+
+    assert after.reason == life.reason
+
+
+def test_a_runner_killed_while_it_starts_a_bot_again_forgets_no_crash() -> None:
+    life = left("starting", "running", crashes=3)
+
+    after = live([(100, Vacant(), "starting", "spawn")], Policy(max_crashes=4), life)
+
+    assert after.history.crashes == 3
 
 
 def test_a_bot_that_left_with_its_runner_is_started_by_the_next_under_any_policy() -> None:

@@ -80,14 +80,14 @@ def test_any_gaps_are_as_much_as_the_bytes_they_cover(seed: int) -> None:
 def test_a_gap_says_how_much_and_why() -> None:
     gap = Gap(begin=0, end=13_000_000, reasons=["of this", "of that"], notices=["Something happened."])
 
-    assert gap.in_words("output") == "12.4 MB of output were dropped here: of this; of that. Something happened."
+    assert gap.in_words("output") == "13.0 MB of output were dropped here: of this; of that. Something happened."
     assert Gap(begin=7, end=7, notices=["Something happened."]).in_words("events") == "Something happened."
     assert Gap(begin=0, end=1, reasons=["of this"]).in_words("output") == "1 byte of output was dropped here: of this."
 
 
 @pytest.mark.parametrize(
     ("count", "words"),
-    [(0, "0 bytes"), (1023, "1023 bytes"), (1024, "1.0 KB"), (1_048_570, "1.0 MB"), (256 << 20, "256.0 MB")],
+    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 KB"), (999_960, "1.0 MB"), (256_000_000, "256.0 MB")],
 )
 def test_sizes_are_said_in_a_unit_that_fits(count: int, words: str) -> None:
     assert bytes_in_words(count) == words

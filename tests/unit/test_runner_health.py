@@ -407,6 +407,15 @@ def test_output_is_read_only_while_something_is_looked_for_in_it() -> None:
     assert not Health(settings(ready="sdk"), 0.0).reads_output
 
 
+def test_what_a_bot_prints_that_an_earlier_runner_saw_ready_is_not_searched() -> None:
+    health = Health(settings(ready="output:ready"), 0.0)
+
+    health.was_ready()
+
+    assert health.ready
+    assert not health.reads_output
+
+
 def test_a_bot_that_cannot_be_heard_is_excused_and_has_its_time_again() -> None:
     health = Health(settings(output_timeout_s=50), 0.0)
     health.heard_events(beat(False), 1.0)

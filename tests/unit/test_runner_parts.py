@@ -241,6 +241,37 @@ def test_a_run_directory_without_a_record_is_a_run_of_its_ids_time(tmp_path: Pat
     assert found.run == Run(id="20261122T201503-000001", bot="b", started_at=NOW)
 
 
+def test_bots_that_start_within_a_second_have_runs_of_different_ids() -> None:
+    """What a run leaves behind is killed by its id."""
+    ids = [new_run_id(NOW + timedelta(microseconds=20 * number), None) for number in range(10_000)]
+
+    assert len(set(ids)) == 10_000
+    assert ids == sorted(ids)
+
+
+def test_a_run_directory_whose_removal_was_cut_short_is_still_the_run_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = RunDirectory.create(tmp_path, Run(id=new_run_id(NOW, None), bot="b", started_at=NOW), None)
+    made.ended(replace(made.run, ended_at=NOW, exit_code=3, reason="exited with code 3"))
+
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    made.remove()
+
+    found = RunDirectory.open(made.path, "b")
+    assert found is not None
+    assert found.run == made.run
+
+
+def test_a_run_directory_in_which_nothing_had_begun_is_no_run(tmp_path: Path) -> None:
+    folder = tmp_path / "20261122T201503-000001"
+    folder.mkdir()
+    (folder / "out").touch()
+
+    assert RunDirectory.open(folder, "b") is None
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_no_run_directory_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "lost+found").mkdir()
     (tmp_path / "20261122T201503-000001").touch()

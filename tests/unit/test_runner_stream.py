@@ -379,7 +379,48 @@ def test_a_deck_that_lost_its_database_gets_what_is_left_and_is_told_what_is_mis
 
     assert empty.data == b"y" * KEPT_BYTES + b"rest and more"
     assert empty.gaps == [(0, PUNCH_STEP)]
-    assert empty.notices == ["4.0 MB of output were dropped here: a deck had them, and their space was given back."]
+    assert empty.notices == ["4.2 MB of output were dropped here: a deck had them, and their space was given back."]
+
+
+@pytest.mark.parametrize("cursor", [None, 0])
+def test_what_a_deck_had_long_ago_does_not_wait_again_and_is_no_reason_to_drop_what_does(
+    file: File, stream: Stream, cursor: int | None
+) -> None:
+    """A deck whose database is away names no cursor, and one with an older database a low one."""
+    deck = Deck()
+    stream.begin(0)
+    for _ in range(3):
+        file.write(b"x" * (PUNCH_STEP - 1) + b"\n")
+        stream.look(NOON)
+        ship(stream, deck)
+    file.write(b"not shipped\n" * (KEPT_BYTES // 6))
+    stream.look(NOON)
+    waiting = stream.waiting_bytes
+
+    stream.begin(cursor)
+    file.write(b"more\n")
+    stream.look(NOON)
+
+    assert stream.waiting_bytes == waiting + 5
+    stream.begin(deck.cursor)
+    ship(stream, deck)
+    assert deck.cursor == stream.seen
+    assert deck.gaps == []
+
+
+def test_a_file_that_was_truncated_twice_before_the_deck_named_its_place_is_shipped(file: File) -> None:
+    deck = Deck(b"0" * 1000)
+    stream = Stream("b/r/out", file.path)
+    stream.begin(1000)
+    file.write(b"1" * 500)
+    stream.look(NOON)
+    file.path.write_bytes(b"")
+    stream.look(NOON)
+    file.write(b"after\n")
+
+    ship(stream, deck)
+
+    assert deck.data == b"0" * 1000 + b"after\n"
 
 
 def test_a_file_that_was_truncated_goes_on_with_what_is_written_after(file: File, stream: Stream) -> None:
@@ -450,6 +491,26 @@ def test_a_truncation_while_frames_are_on_their_way_is_told_once(file: File, str
         assert deck.data == (b"before now" if arrives else b"now")
         assert deck.cursor == 10
         assert sum("Somebody truncated" in notice for notice in deck.notices) == 1
+
+
+def test_the_next_runner_knows_why_bytes_are_missing_that_were_cut_off_on_their_way(file: File, stream: Stream) -> None:
+    stream.begin(0)
+    file.write(b"0123456789\n" * 30_000)
+    stream.look(NOON)
+    on_their_way = stream.next_frame(NOON)
+    assert on_their_way is not None
+    file.path.write_bytes(b"")
+    stream.look(NOON)
+    file.write(b"after\n")
+
+    deck, next_runner = Deck(), Stream("b/r/out", file.path, stream.record())
+    next_runner.begin(0)
+    ship(next_runner, deck)
+
+    assert deck.data == b"after\n"
+    assert deck.gaps[-1][0] + deck.gaps[-1][1] == 330_000
+    assert "somebody truncated the file" in deck.notices[0]
+    assert not any("a deck had them" in notice for notice in deck.notices)
 
 
 def test_a_file_that_was_truncated_while_no_runner_lived_is_shipped_from_its_beginning(file: File) -> None:
@@ -578,7 +639,7 @@ def test_the_oldest_is_dropped_in_whole_lines_and_the_gap_says_how_much_and_why(
     assert deck.data == text[:begin] + text[begin + gap :]
     assert text[begin - 1 : begin] in (b"", b"\n")
     assert text[begin + gap - 1 : begin + gap] == b"\n"
-    assert deck.notices == ["976.0 KB of output were dropped here: there was too much."]
+    assert deck.notices == ["999.4 KB of output were dropped here: there was too much."]
 
 
 def test_dropping_gives_the_space_back_and_the_end_of_the_file_stays(file: File, stream: Stream) -> None:
@@ -637,7 +698,7 @@ def test_the_next_runner_finds_what_was_dropped(file: File, stream: Stream) -> N
     ((begin, gap),) = deck.gaps
     assert deck.data == text[:begin] + text[begin + gap :]
     assert b"\0" not in deck.data
-    assert deck.notices == ["976.0 KB of output were dropped here: there was too much."]
+    assert deck.notices == ["999.4 KB of output were dropped here: there was too much."]
 
 
 def test_events_before_and_after_a_gap_are_whole(file: File) -> None:

@@ -18,7 +18,7 @@ from botdeck.runner.memory_curve import MOST_POINTS, MemoryCurve
 from botdeck.runner.troubles import Troubles
 from botdeck.runner.whole_file import Unwritten
 
-MIB = 1 << 20
+MB = 1_000_000
 
 
 class TroubledHost:
@@ -156,7 +156,7 @@ def test_a_journal_that_was_missing_is_named_for_a_while(host: TroubledHost) -> 
 def test_a_disk_below_the_floor_is_named_and_one_that_hovers_about_it_is_not_named_again(host: TroubledHost) -> None:
     load = Host(Path("/")).look()
     for free_mb, named in ((300, False), (255, True), (257, True), (255, True), (280, False)):
-        host.watch.look_at_load(replace(load, disk_free_bytes=free_mb * MIB), 256.0)
+        host.watch.look_at_load(replace(load, disk_free_bytes=free_mb * MB), 256.0)
         assert bool(host.troubles.sentences()) == named
 
     assert len(host.told) == 2

@@ -15,6 +15,7 @@ from botdeck.cli.ground import Config, Json, client_of, fail, out, printable
 from botdeck.errors import BotdeckError, UnknownRun
 from botdeck.models import LastCommand, MemoryPoint, Run
 from botdeck.protocol.codec import to_json
+from botdeck.settings import MB
 
 _BARS = "▁▂▃▄▅▆▇█"
 _CURVE_WIDTH = 60
@@ -154,5 +155,5 @@ def _when(moment: datetime) -> str:
 
 
 def _size(size_bytes: int) -> str:
-    mebibytes = size_bytes / (1 << 20)
-    return f"{mebibytes / 1024:.1f} GiB" if mebibytes >= 1024 else f"{mebibytes:.1f} MiB"
+    megabytes = size_bytes / MB
+    return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.1f} MB"

@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from botdeck.deck.clock import Clock
+from botdeck.deck.documents import overwrite
 from botdeck.deck.hosts import Hosts
 from botdeck.deck.messages import SampleList
-from botdeck.errors import ProtocolError, StorageConflict, StorageError, UnknownBot
+from botdeck.errors import ProtocolError, StorageError, UnknownBot
 from botdeck.models import Bot, BotList, BotStatus, RunnerStatus, Sample, State
 from botdeck.protocol.codec import from_json, rfc3339, to_json
 from botdeck.protocol.frames import Member
-from botdeck.storage.port import Document, Storage
+from botdeck.storage.port import Storage
 
 BOTS = "bot"
 _log = logging.getLogger(__name__)
@@ -205,15 +206,7 @@ class Fleet:
             "runner": known.runner,
             "position": known.position,
         }
-        try:
-            stored = await self._storage.put_document(
-                BOTS, Document(id=name, body=body, version=self._versions.get(name, 0))
-            )
-        except StorageConflict:
-            now_there = await self._storage.document(BOTS, name)
-            version = now_there.version if now_there else 0
-            stored = await self._storage.put_document(BOTS, Document(id=name, body=body, version=version))
-        self._versions[name] = stored.version
+        self._versions[name] = await overwrite(self._storage, BOTS, name, body, self._versions.get(name, 0))
 
     def _get(self, name: str) -> _Known:
         known = self._known.get(name)

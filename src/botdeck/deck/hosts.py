@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from botdeck.deck.clock import Clock
-from botdeck.errors import ProtocolError, StorageConflict, StorageError
+from botdeck.deck.documents import overwrite
+from botdeck.errors import ProtocolError, StorageError
 from botdeck.models import HostLoad, RunnerStatus
 from botdeck.protocol.codec import from_json, to_json
-from botdeck.storage.port import Document, Storage
+from botdeck.storage.port import Storage
 
 HOSTS = "host"
 _log = logging.getLogger(__name__)
@@ -106,14 +107,7 @@ class Hosts:
             return
         # How busy it was is nothing to remember.
         body = to_json(replace(known, load=None))
-        try:
-            version = self._versions.get(runner, 0)
-            stored = await self._storage.put_document(HOSTS, Document(id=runner, body=body, version=version))
-        except StorageConflict:
-            there = await self._storage.document(HOSTS, runner)
-            version = there.version if there else 0
-            stored = await self._storage.put_document(HOSTS, Document(id=runner, body=body, version=version))
-        self._versions[runner] = stored.version
+        self._versions[runner] = await overwrite(self._storage, HOSTS, runner, body, self._versions.get(runner, 0))
 
     def _away(self, known: RunnerStatus, now: datetime) -> RunnerStatus:
         # One that was away already has been so since then.

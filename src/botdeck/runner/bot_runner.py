@@ -52,7 +52,7 @@ from botdeck.runner.spawner import Spawner, SpawnTrouble
 from botdeck.runner.stream import Stream
 from botdeck.runner.tail import Tail
 from botdeck.runner.whole_file import Unwritten
-from botdeck.settings import BotSettings
+from botdeck.settings import MB, BotSettings
 
 log = logging.getLogger(__name__)
 
@@ -164,11 +164,11 @@ class BotRunner:
             return  # it ended meanwhile
         self._sample = sample
         self._run.memory.add(age, sample.memory_bytes)
-        ceiling_bytes = self.settings.memory_max_mb * 1e6 if self.settings else 0.0
+        ceiling_bytes = self.settings.memory_max_mb * MB if self.settings else 0.0
         self._over_ceiling = self._over_ceiling + 1 if 0 < ceiling_bytes < sample.memory_bytes else 0
         if self._over_ceiling >= OVER_CEILING:
             self._over_ceiling = 0
-            used, most = sample.memory_bytes / 1e6, ceiling_bytes / 1e6
+            used, most = sample.memory_bytes / MB, ceiling_bytes / MB
             self._put(TooBig(reason=f"used {used:.0f} MB, and memory_max_mb is {most:g}"))
 
     def ask(self, action: Action, operator: str) -> "asyncio.Future[None]":
@@ -249,6 +249,7 @@ class BotRunner:
         else:
             life = entry.life(booted_at=process.booted_at(), now=process.boot_clock())
             self._life, self._since, self._run_in_course = life, entry.since, entry.run
+            self._looping = life.history.crash_loop(process.boot_clock())
         self._kept.open_all()
         runs = self._kept.newest_first()
         self._run = runs[0] if runs else None
@@ -256,6 +257,7 @@ class BotRunner:
         if found is not None:
             self._adopt(*found)
         else:
+            await asyncio.gather(*(self._kill_strays(run) for run in runs if run.lost_its_shim))
             self._put(Vacant(ended=self._finish_unseen(entry)))
         if self.settings is None:
             self._put(Removed())
@@ -271,8 +273,10 @@ class BotRunner:
         self._run, self._instance, self._run_in_course = run, instance, run.run.id
         self._watch()
         self._check(run)
+        if self._checkup is not None and self._life.state in (State.RUNNING, State.UNHEALTHY):
+            self._checkup.was_ready()
         self._put(Adopted(lived_s=instance.age_s() or 0.0))
-        log.info("%s: taken over, pid %d, run %s", self.name, instance.pid, run.run.id)
+        log.info("%s: taken over, pid %s, run %s", self.name, instance.pid, run.run.id)
         self._kept.end_unseen(self._life, self.settings, living=run)
 
     def _finish_unseen(self, entry: Entry | None) -> Ended | None:

@@ -18,13 +18,11 @@ from botdeck.runner import holes
 from botdeck.runner.flood import Flood
 from botdeck.runner.process import boot_clock
 from botdeck.runner.stream import KEPT_BYTES, Stream
-from botdeck.runner.telling import Tell, tell_nobody
-from botdeck.settings import BotSettings, RunnerSettings, Settings
+from botdeck.runner.troubles import floor_in_words
+from botdeck.settings import MB, BotSettings, RunnerSettings, Settings
 
 log = logging.getLogger(__name__)
 
-MIB = 1 << 20
-"""What the settings mean by a megabyte."""
 SPARE = 16
 """What is above a budget is dropped, and a part of the budget with it: else there would be a gap at each look."""
 STEP_BYTES = 1 << 20
@@ -74,18 +72,16 @@ class Budgets:
         settings: Callable[[], Settings],
         *,
         ship: Callable[[Stream], None],
-        trouble: Tell = tell_nobody,
     ) -> None:
         self._data_dir = data_dir
         self._settings = settings
         self._ship = ship
-        self._trouble = trouble
         self._accounts: dict[str, Account] = {}
         self._waiting = 0
         self._try_again_at = 0.0
         self._look_at_disk_at = 0.0
-        self._short_of_disk = False
-        self._told: str | None = None
+        self._below_floor = False
+        """It was logged."""
         holes.probe(data_dir)
 
     def grown(self, stream: Stream) -> None:
@@ -104,25 +100,18 @@ class Budgets:
     def look_at_disk(self) -> None:
         """Also to be called now and then: other programs fill it, too."""
         now = boot_clock()
-        if holes.trouble() != self._told:
-            self._told = holes.trouble()
-            self._trouble("holes", self._told)
         if now < self._look_at_disk_at:
             return
         self._look_at_disk_at = now + DISK_LOOK_S
         floor_mb = self._settings().runner.disk_floor_mb
         free = _free_bytes(self._data_dir)
-        if free is None or free >= floor_mb * MIB:
-            self._short_of_disk = False
+        if free is None or free >= floor_mb * MB:
+            self._below_floor = False
             return
-        if not self._short_of_disk:
-            self._short_of_disk = True
-            log.warning(
-                "Less than disk_floor_mb = %g is free on the disk of %s: what waits to be shipped is dropped.",
-                floor_mb,
-                self._data_dir,
-            )
-        missing = int(floor_mb * MIB) - free + int(floor_mb * MIB) // SPARE
+        if not self._below_floor:
+            log.warning("%s", floor_in_words(self._data_dir, floor_mb))
+            self._below_floor = True
+        missing = int(floor_mb * MB) - free + int(floor_mb * MB) // SPARE
         dropped = self._drop_for_disk(missing, f"less than disk_floor_mb = {floor_mb:g} was free on the disk")
         if dropped and (_free_bytes(self._data_dir) or 0) < free + dropped // 2:
             self._look_at_disk_at = now + DISK_SETTLES_S
@@ -136,7 +125,7 @@ class Budgets:
 
     def _account(self, stream: Stream, bot: BotSettings) -> Account:
         account = self._accounts.get(stream.bot)
-        burst, rate = int(bot.output_backlog_mb * MIB), bot.output_rate_mb_s * MIB
+        burst, rate = int(bot.output_backlog_mb * MB), bot.output_rate_mb_s * MB
         if account is None:
             account = Account(Flood(burst=burst, rate=rate, now=boot_clock()))
             self._accounts[stream.bot] = account
@@ -188,7 +177,7 @@ class Budgets:
     # The backlogs.
 
     def _limit_bot(self, account: Account, bot: BotSettings) -> None:
-        limit = int(bot.output_backlog_mb * MIB)
+        limit = int(bot.output_backlog_mb * MB)
         if account.output <= limit or boot_clock() < account.try_again_at:
             return
         reason = f"more than output_backlog_mb = {bot.output_backlog_mb:g} waited to be shipped"
@@ -197,7 +186,7 @@ class Budgets:
             account.try_again_at = boot_clock() + TRY_AGAIN_S
 
     def _limit_host(self, runner: RunnerSettings) -> None:
-        limit = int(runner.backlog_mb * MIB)
+        limit = int(runner.backlog_mb * MB)
         if self._waiting <= limit or boot_clock() < self._try_again_at:
             return
         reason = f"more than backlog_mb = {runner.backlog_mb:g} of all bots together waited to be shipped"

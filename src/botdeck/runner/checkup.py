@@ -24,6 +24,9 @@ class Checkup:
         if settings.probe is not None:
             self._prober = Prober(settings.probe, settings.probe_interval_s, self._probed)
 
+    def was_ready(self) -> None:
+        self._health.was_ready()
+
     def grew(self, stream: Stream) -> None:
         self._listener.grew(stream)
 

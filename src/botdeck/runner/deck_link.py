@@ -62,8 +62,9 @@ OPEN_TIMEOUT_S = 10.0
 KEEPALIVE_S = 20.0
 FIRST_PATIENCE_S = 3.0
 """Deck and runner are often started together; a deck that is not there yet is not worth a line."""
-STALLED_S = 60.0
-"""A deck that acknowledges nothing for this long, while frames wait, is dialled anew."""
+STALLED_S = 600.0
+"""A deck that acknowledges nothing for this long, while frames wait, is dialled anew. Long, for a deck whose database
+takes nothing acknowledges nothing either, and its bots would be unknown for a moment each time."""
 SAMPLES_OLD_S = 8.0
 """After which samples are told again even if they are the same: less than two readings."""
 READ_AGAIN_S = 2.0
@@ -122,6 +123,8 @@ class DeckLink:
         self._connected = False
         self._overflowed = False
         self._reports: deque[Frame | _Taken] = deque()
+        self._untold: deque[RunDirectory] = deque()
+        """Runs whose records this connection was not told yet; there may be thousands, and each has its last words."""
         self._samples: Samples | None = None
         self._told_samples: list[Sample] = []
         self._told_samples_at = 0.0
@@ -256,8 +259,7 @@ class DeckLink:
         self._progress_at = boot_clock()
         self.report_fleet()
         self.report_troubles()
-        for run in self._shipment.runs:
-            self.report_run(run)
+        self._untold.extend(self._shipment.runs)
         self._shipment.begin_all(welcome.cursors)
         self._work.set()
 
@@ -277,6 +279,7 @@ class DeckLink:
     def _disconnected(self) -> None:
         self._connected = False
         self._reports.clear()
+        self._untold.clear()
         self._samples, self._told_samples = None, []
         self._shipment.pause()
 
@@ -299,6 +302,9 @@ class DeckLink:
                 report = self._reports.popleft()
                 told = StatusReport(status=report.now()) if isinstance(report, _Taken) else report
                 await websocket.send(encode(told))
+            if self._untold:
+                await websocket.send(encode(RunReport(run=self._untold.popleft().run)))
+                continue
             if self._samples is not None:
                 samples, self._samples = self._samples, None
                 self._told_samples, self._told_samples_at = samples.samples, boot_clock()

@@ -99,11 +99,11 @@ class Gaps:
 
 
 def bytes_in_words(count: int) -> str:
-    """In the megabytes of the settings: 1024 * 1024 bytes."""
-    if count < 1024:
+    """In the megabytes of the settings."""
+    if count < 1000:
         return "1 byte" if count == 1 else f"{count} bytes"
-    units = (("KB", 1 << 10), ("MB", 1 << 20), ("GB", 1 << 30), ("TB", 1 << 40))
-    unit, size = next((pair for pair in units if count < 1023.95 * pair[1]), units[-1])
+    units = (("KB", 10**3), ("MB", 10**6), ("GB", 10**9), ("TB", 10**12))
+    unit, size = next((pair for pair in units if count < 999.95 * pair[1]), units[-1])
     return f"{count / size:.1f} {unit}"
 
 

@@ -43,6 +43,10 @@ class Health:
         """It said or printed what `ready` waits for. With `time` it is never this that makes a bot ready."""
         return self._ready.there
 
+    def was_ready(self) -> None:
+        """An earlier runner saw it; what is printed now need not be searched for a sign of it."""
+        self._ready.found()
+
     @property
     def why_not_ready(self) -> str:
         """What was waited for in vain."""
@@ -224,7 +228,7 @@ class _Ready:
             return
         try:
             if found(pattern, lines):
-                self._found()
+                self.found()
         except TooSlow:
             if len(lines) > 1:
                 for line in lines:
@@ -235,7 +239,7 @@ class _Ready:
                 self.in_vain = f"{pattern.pattern!r} takes too long to look for in what it prints"
                 self.pattern = None
 
-    def _found(self) -> None:
+    def found(self) -> None:
         self.there, self.pattern, self._line = True, None, b""
 
 

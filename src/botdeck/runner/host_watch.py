@@ -17,13 +17,13 @@ from botdeck.runner.troubles import (
     unwritten_in_words,
 )
 from botdeck.runner.whole_file import Unwritten
+from botdeck.settings import MB
 
 CLOCK_NAMED_S = 3600.0
 """For how long it is said that the clock was set, and that the journal was gone."""
 LIMIT_NAMED_S = 120.0
 """After it was last met; a start that failed is tried again within this time."""
 WATCHES_NAMED_S = 60.0
-MIB = 1 << 20
 
 
 class HostWatch:
@@ -62,9 +62,9 @@ class HostWatch:
         self._troubles.expire(now)
 
     def look_at_load(self, load: HostLoad, floor_mb: float) -> None:
-        if load.disk_free_bytes < floor_mb * MIB:
+        if load.disk_free_bytes < floor_mb * MB:
             self._troubles.set("floor", floor_in_words(self._data_dir, floor_mb))
-        elif load.disk_free_bytes > floor_mb * MIB * ROOM_AGAIN:
+        elif load.disk_free_bytes > floor_mb * MB * ROOM_AGAIN:
             self._troubles.set("floor", None)
 
 

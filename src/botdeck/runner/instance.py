@@ -15,7 +15,8 @@ FIND_PATIENCE_S = 2.0
 
 
 class Instance:
-    """`pid` is None when the bot ended before anybody could look, or its shim could not start it."""
+    """`pid` is None when the bot ended before anybody could look, or its shim could not start it; what is left then is
+    a shim that sees to its end."""
 
     def __init__(self, identity: Identity | None, *, bot: int | None, shim: int | None) -> None:
         self._identity = identity
@@ -101,10 +102,22 @@ def _living(run: RunDirectory, lock: Path, *, look_at_boot: bool) -> Instance | 
         return None
     bot = process.open_process(identity.pid, identity.start_tick)
     if bot is None:
-        return None
+        return _ending(identity, lock)
     shim = process.open_parent(identity.pid, expected=identity.shim)
     # A tick lasts 10 ms, in which somebody else may have got the pid.
     if shim is None and not process.carries_run(identity.pid, run.run.id) and not process.has_open(identity.pid, lock):
         os.close(bot)
         return None
     return Instance(identity, bot=bot, shim=shim)
+
+
+def _ending(identity: Identity, lock: Path) -> Instance | None:
+    """The bot is gone, and its shim has still to say how or to end what was left behind."""
+    try:
+        shim = os.pidfd_open(identity.shim)
+    except OSError:
+        return None
+    if process.has_open(identity.shim, lock):
+        return Instance(identity, bot=None, shim=shim)
+    os.close(shim)
+    return None

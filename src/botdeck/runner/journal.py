@@ -19,6 +19,14 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Starts:
+    """How many there were in the quarter of an hour that began then."""
+
+    since: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One bot. `run` is the run that belongs to the state; None before the first. Times are of the wall clock, in
     seconds, for the boot clock begins anew with the host."""
@@ -35,8 +43,7 @@ class Entry:
     operator_restarts: int = 0
     recent_crashes: list[int] = field(default_factory=list)
     recent_deaf_ends: list[int] = field(default_factory=list)
-    starts: dict[str, int] = field(default_factory=dict)
-    """How many there were in the quarter of an hour that begins then."""
+    starts: list[Starts] = field(default_factory=list)
     run: str | None = None
 
     @classmethod
@@ -56,7 +63,7 @@ class Entry:
             operator_restarts=history.operator_restarts,
             recent_crashes=[round(booted_at + at) for at in history.recent_crashes],
             recent_deaf_ends=[round(booted_at + at) for at in history.recent_deaf_ends],
-            starts={str(round(booted_at + quarter * QUARTER_S)): count for quarter, count in history.starts},
+            starts=[Starts(since=round(booted_at + quarter * QUARTER_S), count=n) for quarter, n in history.starts],
             run=run,
         )
 
@@ -85,11 +92,11 @@ def _on_boot_clock(times: list[int], booted_at: float, now: float) -> tuple[floa
     return tuple(sorted(min(at - booted_at, now) for at in times))
 
 
-def _quarters(starts: dict[str, int], booted_at: float, now: float) -> tuple[tuple[int, int], ...]:
+def _quarters(starts: list[Starts], booted_at: float, now: float) -> tuple[tuple[int, int], ...]:
     counts: dict[int, int] = {}
-    for begun, count in starts.items():
-        quarter = int(min(float(begun) - booted_at, now) // QUARTER_S)
-        counts[quarter] = counts.get(quarter, 0) + count
+    for some in starts:
+        quarter = int(min(some.since - booted_at, now) // QUARTER_S)
+        counts[quarter] = counts.get(quarter, 0) + some.count
     return tuple(sorted(counts.items()))
 
 

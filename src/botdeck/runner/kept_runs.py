@@ -11,6 +11,10 @@ from botdeck.runner.tail import Tail
 from botdeck.runner.whole_file import Unwritten
 from botdeck.settings import BotSettings
 
+MOST_POST_MORTEMS = 50
+"""Of one bot that wait for a deck, and a deck keeps no more of one either: a bot that crashes every minute for days
+without a deck must not fill the runner's memory."""
+
 
 class KeptRuns:
     def __init__(self, bot: str, folder: Path, tail: Tail, link: DeckLink) -> None:
@@ -56,12 +60,20 @@ class KeptRuns:
         for stream in run.streams:
             self._tail.finish(stream)
         self._link.report_run(run)
+        self._forget_old_post_mortems()
 
     def end_unseen(self, life: Life, settings: BotSettings | None, *, living: RunDirectory | None) -> None:
         """Write down the ends that came while no runner lived."""
         for run in self._runs.values():
             if not run.over and run is not living:
                 endings.finish(run, life, settings, freeze(run))
+        self._forget_old_post_mortems()
+
+    def _forget_old_post_mortems(self) -> None:
+        """One more came; all but the newest of the others went before."""
+        with_one = [run for run in self._runs.values() if run.run.post_mortem is not None]
+        for run in with_one[:-MOST_POST_MORTEMS]:
+            run.forget_post_mortem()
 
     def write_again(self) -> list[Unwritten]:
         """Records that the disk had no room for. Returns those that still cannot be written."""

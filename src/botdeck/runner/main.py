@@ -83,7 +83,7 @@ class Runner:
         host = socket.gethostname()
         self._troubles = Troubles(self._report_troubles)
         self._link = DeckLink(host, self, address, instance=instance_of(data_dir), trouble=self._troubles.set)
-        self._budgets = Budgets(data_dir, lambda: self._settings, ship=self._link.grown, trouble=self._troubles.set)
+        self._budgets = Budgets(data_dir, lambda: self._settings, ship=self._link.grown)
         self._watch = HostWatch(self._troubles, data_dir=data_dir, state=own)
         self._sampler = Sampler(self, data_dir)
         self._tools = Tools(
@@ -214,6 +214,9 @@ class Runner:
         except OSError as error:
             log.error("%s: cannot be kept: %s", bot.name, error)
             bot.cannot_be_kept(str(error))
+        except Exception as error:  # whatever it is, the others are kept
+            log.exception("%s: cannot be kept", bot.name)
+            bot.cannot_be_kept(f"{error!r}; the runner's log says more")
         self._tasks[bot.name] = asyncio.create_task(bot.run(), name=bot.name)
 
     async def _keep_writing(self) -> None:
@@ -302,14 +305,13 @@ class Runner:
     async def _forget_gone_bots(self) -> None:
         self._applied.forget(self._settings, self._has_process)
         gone = [bot for bot in self._bots.values() if bot.gone]
-        for bot in gone:
+        for bot in gone:  # at once, for the next reading of the configuration may bring one of them back
             log.info("%s: gone", bot.name)
             del self._bots[bot.name]
-            if task := self._tasks.pop(bot.name, None):
-                await _cancel([task])
             bot.erase()
         if gone:
             self._link.report_fleet()
+            await _cancel([task for bot in gone if (task := self._tasks.pop(bot.name, None))])
 
 
 def main(argv: list[str]) -> int:

@@ -55,15 +55,16 @@ class Exit:
 
 
 def new_run_id(now: datetime, after: str | None) -> str:
-    """Sortable, and later than `after` even if the wall clock was set back."""
-    stamp = now.astimezone(UTC).strftime(STAMP)
-    if after is not None and stamp <= after[:15]:
-        stamp = after[:15]
-        number = _number(after) + 1 + secrets.randbelow(4096)
-        if number <= 0xFFFFFF:
-            return f"{stamp}-{number:06x}"
+    """Sortable, and later than `after` even if the wall clock was set back. Two bots must not have the same, for what a
+    run leaves behind is killed by it: it goes by the microsecond, and bots of one runner begin one after the other."""
+    now = now.astimezone(UTC)
+    stamp, number = now.strftime(STAMP), now.microsecond << 4 | secrets.randbelow(1 << 4)
+    if after is not None and (stamp, number) <= (after[:15], _number(after)):
+        stamp, number = after[:15], _number(after) + 1 + secrets.randbelow(4096)
+    if number > 0xFFFFFF:
         stamp = (datetime.strptime(stamp, STAMP) + timedelta(seconds=1)).strftime(STAMP)  # noqa: DTZ007 - not shown
-    return f"{stamp}-{secrets.randbelow(1 << 22):06x}"
+        number -= 0xFFFFFF
+    return f"{stamp}-{number:06x}"
 
 
 def _number(run_id: str) -> int:
@@ -115,6 +116,10 @@ class RunDirectory:
         started_at = run_started_at(path.name)
         if started_at is None or not path.is_dir():
             return None
+        if not any((path / name).exists() for name in ("run.json", "pid", "exit")):
+            # A runner was killed while it made it, and nothing had begun, or while it removed it, and all was told.
+            shutil.rmtree(path, ignore_errors=True)
+            return None
         try:
             record = json.loads((path / "run.json").read_text("utf-8"))
             run, streams = from_json(Run, record["run"]), from_json(dict[str, StreamRecord], record.get("streams", {}))
@@ -138,6 +143,11 @@ class RunDirectory:
     def done(self) -> bool:
         """The deck has all of it."""
         return self.over and self.end_stored and all(stream.complete for stream in self.streams)
+
+    @property
+    def lost_its_shim(self) -> bool:
+        """It began and is not known to be over, and its shim, if it is gone, noted no end and ended nothing else."""
+        return not self.over and self.identity() is not None and self.exit() is None
 
     def identity(self) -> Identity | None:
         note = _note(self.path / "pid")
@@ -163,6 +173,11 @@ class RunDirectory:
         self.run = run
         self._record.write()
 
+    def forget_post_mortem(self) -> None:
+        self.run = replace(self.run, post_mortem=None)
+        self.__dict__.pop("memory", None)  # all that is left of it is for the post-mortem
+        self._record.write()
+
     def write_again(self) -> Unwritten | None:
         """What the disk had no room for, if anything. Returns what still cannot be written."""
         return self._record.write_again()
@@ -174,6 +189,10 @@ class RunDirectory:
     def remove(self) -> None:
         for stream in self.streams:
             stream.close()
+        # Its record last: half a directory without one would be taken for a run that never began.
+        for name in ("pid", "exit", "memory", "out", "events"):
+            with contextlib.suppress(OSError):
+                (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _stream(self, kind: str, records: Mapping[str, StreamRecord], *, whole_lines: bool) -> Stream:

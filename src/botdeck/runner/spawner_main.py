@@ -46,7 +46,10 @@ def main() -> None:
     gc.disable()
     gc.freeze()
     while True:
-        data, fds, _, _ = socket.recv_fds(requests, 64, 8)
+        try:
+            data, fds, _, _ = socket.recv_fds(requests, 64, 8)
+        except ConnectionResetError:  # the runner died with an answer unread
+            return
         if not data:
             return  # the runner is gone; the shims live on
         for fd in fds:

@@ -205,8 +205,11 @@ class Stream:
 
         None: the deck named no cursor. Then it has none of it, or all, or does not count the bot as ours; it is asked.
         """
+        self._in_flight.clear()
+        self._final_sent = False
         self._asking = cursor is None and not self.fresh
-        self._go_on_from(cursor or 0)
+        if not self._asking:
+            self._go_on_from(cursor or 0)
         self.fresh = False
 
     def acknowledge(self, offset: int, *, final: bool) -> None:
@@ -223,9 +226,9 @@ class Stream:
             self._go_on_from(offset)
         elif any(end == offset for _, end, _ in self._in_flight):
             self._reached(offset)
-        elif offset != self.acked:
+        elif offset != self._cursor:
             # The frame was not applied: the deck stands elsewhere than we thought, and the deck is right.
-            log.warning("%s: the deck stands at %d and not at %d; going on from there", self.name, offset, self.acked)
+            log.warning("%s: the deck stands at %d and not at %d; going on from there", self.name, offset, self._cursor)
             self._go_on_from(offset)
         self._settle()
 
@@ -242,9 +245,15 @@ class Stream:
             # An empty one begins here, and its own answer is still to come.
             self._go_on_from(offset)
 
+    @property
+    def _cursor(self) -> int:
+        """Where the deck stands, as far as is known."""
+        return self.acked if self._align_at is None else self._align_at
+
     def _go_on_from(self, cursor: int) -> None:
-        """Without a look at the file: there may be thousands, and each is opened when its turn comes."""
-        self._align_at = self.acked = cursor
+        """Without a look at the file: there may be thousands, and each is opened when its turn comes. Until then
+        `acked` stays, or all that was ever shipped would count as waiting, and what waits be dropped as too much."""
+        self._align_at = cursor
         self._in_flight.clear()
         self._final_sent = False
 
@@ -319,8 +328,8 @@ class Stream:
 
     def _farewell(self, now: datetime) -> Data:
         notice = f"Somebody removed {self._file} before all of it was shipped; the rest is lost."
-        frame = Data(stream=self.name, offset=self.acked, time=now, final=True, notice=notice)
-        self._sent(frame, self.acked)
+        frame = Data(stream=self.name, offset=self._cursor, time=now, final=True, notice=notice)
+        self._sent(frame, self._cursor)
         return frame
 
     @property
@@ -413,7 +422,7 @@ class Stream:
 
     def drop_oldest(self, size: int, reason: str) -> int:
         """Drop so many of the bytes that wait and are not on their way, as far as whole blocks go; how many it was."""
-        begin = end = self._align_at if self._align_at is not None else max(self.sent, self.base)
+        begin = end = max(self.sent if self._align_at is None else self._cursor, self.acked, self.base)
         for gap in self._gaps:
             if gap.begin - end >= size:
                 break
@@ -462,9 +471,12 @@ class Stream:
         self._punched = holes.first_data(self.fileno(), 0) // self._block * self._block
         if cursor > self.seen:
             self._fell_short(cursor, now)
-        known = self._gaps.next_from(cursor)
-        if cursor < self.base and not (known and known.begin == cursor and known.end >= self.base):
-            self._gaps.add(Gap(begin=cursor, end=self.base, reasons=[SHIPPED_BEFORE]))
+        unknown = cursor
+        for gap in self._gaps:
+            if gap.begin <= unknown:
+                unknown = max(unknown, gap.end)
+        if unknown < self.base:
+            self._gaps.add(Gap(begin=unknown, end=self.base, reasons=[SHIPPED_BEFORE]))
         if self._gaps_from is not None and cursor < self._gaps_from:
             self._find_gaps(max(cursor, self.base), self._gaps_from)
         self.sent = self.acked = cursor
@@ -482,10 +494,11 @@ class Stream:
 
     def _shrank(self) -> None:
         """What is in the file now was written after: whoever truncates a file that is written does it to nothing."""
-        on_their_way = max(self.acked, min(self.sent, self.seen)) if self._align_at is None else self.acked
-        if self.acked < on_their_way:
+        shipped = min(self._cursor, self.seen)
+        on_their_way = max(shipped, min(self.sent, self.seen)) if self._align_at is None else shipped
+        if shipped < on_their_way:
             # Only if the deck did not get them. (If it did, this is forgotten with their acknowledgement.)
-            self._gaps.add(Gap(begin=self.acked, end=on_their_way, reasons=[CUT_OFF]))
+            self._gaps.add(Gap(begin=shipped, end=on_their_way, reasons=[CUT_OFF]))
         self._start_over(at=self.seen)
         lost = Gap(begin=on_their_way, end=self.seen, reasons=[CUT_OFF] if on_their_way < self.seen else [])
         self._say(f"Somebody truncated {self._file}. {PLEASE}", lost)

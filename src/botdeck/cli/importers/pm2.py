@@ -34,10 +34,11 @@ from botdeck.cli.importers.pm2_words import (
     TAKEN,
 )
 from botdeck.cli.importers.shell import shell_command
+from botdeck.settings import MB
 
 _SOME_DAY = datetime(2026, 1, 1)  # noqa: DTZ001 - only to see whether a cron line can be read
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", re.IGNORECASE)
-_MB = {"": 1 / (1 << 20), "K": 1 / 1024, "M": 1, "G": 1024}
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _T = TypeVar("_T")
 GOODBYE = "`pm2 delete NAME` for each, then `pm2 save`, so that PM2 does not bring them back at the next boot"
 
@@ -237,7 +238,7 @@ class _App:
         if match is None:
             words = f"{self.name}: max_memory_restart should look like 300M, not {size!r}"
             raise ImportRefused(f"{self.at('max_memory_restart')}: {words}.")
-        return float(match[1]) * _MB[match[2].upper()]
+        return round(float(match[1]) * _UNITS[match[2].upper()] / MB, 1)
 
     def _cron(self, draft: Draft, cron: str) -> None:
         try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from botdeck.cli.importers.draft import ImportRefused, Source
+from botdeck.settings import MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +185,7 @@ _UNITS_S = {
     **dict.fromkeys(("y", "year", "years"), 31557600.0),
 }
 _SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-zµμ]*)")
-_SIZES_MB = {"": 1 / (1 << 20), "K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1024.0**2}
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 def seconds(text: str) -> float | None:
@@ -208,4 +209,4 @@ def megabytes(text: str) -> float | None:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B?", text)
     if match is None:
         raise ValueError(f"{text!r} is no size")
-    return float(match[1]) * _SIZES_MB[match[2]]
+    return round(float(match[1]) * _UNITS[match[2]] / MB, 1)
