@@ -129,6 +129,22 @@ async def test_more_runs_than_files_may_be_open_are_all_shipped(side: Side, fake
     assert fake_deck.all_bytes("bot") == b"precious\n" * 60
 
 
+async def test_more_runs_than_reports_may_wait_are_all_told(
+    side: Side, fake_deck: FakeDeck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deck_link, "MOST_REPORTS", 10)
+    for number in range(60):
+        side.run_that_is_over(number, "precious\n")
+    side.kept.open_all()
+    side.kept.ship_all()
+
+    async with side.linked():
+        await until(lambda: len(side.owner.done) == 60)
+
+    assert len(fake_deck.hellos) == 1
+    assert len(fake_deck.runs_of("bot")) == 60
+
+
 async def test_what_cannot_be_opened_now_is_shipped_later(
     side: Side, fake_deck: FakeDeck, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
