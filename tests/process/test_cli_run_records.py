@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -125,3 +126,14 @@ async def test_what_cannot_be_told_is_said_in_words(house: House) -> None:
     assert answers[3][2].startswith("botdeck: helper has no run 'nonsense'.")
     assert answers[4][1] == "fresh has not run yet.\n"
     assert answers[5][1].startswith("helper runs\n")
+
+
+async def test_a_run_that_never_began_is_not_said_to_have_lived(house: House) -> None:
+    never = replace(LIVING, pid=None, ended_at=NOON + timedelta(hours=4), reason="did not start: no such command")
+    await house.storage.put_run(replace(never, cause=Cause.CANNOT_START))
+
+    told, table = await say(house, "why", "helper"), await say(house, "runs", "helper", "-n", "1")
+
+    assert "tried 2026-11-22 15:00:00" in told[1]
+    assert "lived" not in told[1]
+    assert "1h" not in table[1]
