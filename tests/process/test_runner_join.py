@@ -130,7 +130,7 @@ async def test_a_token_for_longer_than_a_deck_agrees_to_is_refused_in_words(deck
     refused = await say(deck.data_dir, "runner", "invite", "--for", "8d")
 
     assert refused.code == 2
-    assert "7 days at most" in refused.errors
+    assert "at most" in refused.errors
 
 
 async def test_a_token_is_not_used_up_when_nothing_can_be_kept_here(deck: House, far: RunnerHouse) -> None:
