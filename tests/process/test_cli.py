@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -112,6 +113,36 @@ def test_a_program_that_dies_is_started_again(place: Place) -> None:
     place.wait_for(lambda: (now := running_deck(place.data_dir)) is not None and now.pid != deck.pid)
     place.wait_for(lambda: place.say("ps").returncode == 0 and place.pid() is not None)
     assert place.pid() == before
+
+
+def test_a_copy_of_a_folder_orders_nothing_of_the_deck_it_was_copied_from(place: Place, tmp_path: Path) -> None:
+    place.say("up", "-d")
+    before = place.pid()
+    (tmp_path / "copy").mkdir()
+    copy = Place(tmp_path / "copy")
+    shutil.copytree(place.data_dir, copy.data_dir)
+    try:
+        stopped, up = copy.say("stop", "all"), copy.say("up", "-d")
+
+        assert stopped.returncode == 1
+        assert "No deck runs" in stopped.stderr
+        original = running_deck(place.data_dir)
+        assert original is not None
+        assert original.url not in up.stdout
+        assert copy.pid() not in (None, before)
+        assert place.pid() == before
+    finally:
+        copy.say("down")
+
+
+def test_a_bot_that_is_long_not_ready_keeps_nobody_waiting_for_the_address(place: Place) -> None:
+    slow = '[bots.slow]\ncommand = "sleep 1000"\nready = "sdk"\nready_timeout_s = 500\n'
+    (place.folder / "botdeck.toml").write_text(CONFIG + slow)
+
+    up = place.say("up", "-d")
+
+    assert up.returncode == 0, up.stderr
+    assert [bot["state"] for bot in json.loads(place.say("ps", "--json").stdout)] == ["running", "starting"]
 
 
 def test_without_a_configuration_it_says_what_to_do(tmp_path: Path) -> None:

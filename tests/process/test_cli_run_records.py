@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -74,7 +75,7 @@ async def test_runs_are_a_table_of_how_each_ended(house: House) -> None:
     assert living.split()[:3] == [LIVING.id, "2026-11-22", "15:00:00"]
     assert living.split()[-4:] == ["runs", "-", "-", "-"]
     assert " ".join(stopped.split()) == (
-        f"{STOPPED.id} 2026-11-22 12:00:00 2h 3m stopped by ann, and killed after 10 s ann 1m 15s 1.5 GiB"
+        f"{STOPPED.id} 2026-11-22 12:00:00 2h 3m stopped by ann, and killed after 10 s ann 1m 15s 1.6 GB"
     )
 
 
@@ -86,7 +87,7 @@ async def test_why_tells_the_last_end_and_what_came_before_it(house: House) -> N
         "helper stopped by ann, and killed after 10 s",
         f"  run {STOPPED.id}: started 2026-11-22 12:00:00, ended 2026-11-22 14:03:00, lived 2h 3m",
         "  asked for by ann",
-        "  used 1m 15s of processor time, at most 1.5 GiB of memory",
+        "  used 1m 15s of processor time, at most 1.6 GB of memory",
     ]
     assert "█  120.0 MiB at the end, 120.0 MiB at most" in out
     assert "  roll by ann, 3m before: 12 ms, success\n  hang by somebody, 3m before: not finished\n" in out
@@ -125,3 +126,14 @@ async def test_what_cannot_be_told_is_said_in_words(house: House) -> None:
     assert answers[3][2].startswith("botdeck: helper has no run 'nonsense'.")
     assert answers[4][1] == "fresh has not run yet.\n"
     assert answers[5][1].startswith("helper runs\n")
+
+
+async def test_a_run_that_never_began_is_not_said_to_have_lived(house: House) -> None:
+    never = replace(LIVING, pid=None, ended_at=NOON + timedelta(hours=4), reason="did not start: no such command")
+    await house.storage.put_run(replace(never, cause=Cause.CANNOT_START))
+
+    told, table = await say(house, "why", "helper"), await say(house, "runs", "helper", "-n", "1")
+
+    assert "tried 2026-11-22 15:00:00" in told[1]
+    assert "lived" not in told[1]
+    assert "1h" not in table[1]

@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from botdeck.data_dir import hold_lock
 from botdeck.models import Action, BotStatus, State
 from tests.process.runner_house import RunnerHouse
 from tests.unit.deck_house import House, a_deck
@@ -111,7 +110,6 @@ async def test_a_host_joins_and_its_bots_are_watched_and_ordered_from_the_deck(d
 
 
 async def test_what_goes_wrong_with_joining_is_one_sentence_and_leaves_nothing(deck: House, far: RunnerHouse) -> None:
-    lock = hold_lock(deck.data_dir / "deck.lock")  # as the program does
     wrong = {
         "nonsense": await say(far.folder, "runner", "join", deck.url, "nonsense"),
         "no deck": await say(far.folder, "runner", "join", "http://127.0.0.1:9/", "nonsense"),
@@ -119,8 +117,6 @@ async def test_what_goes_wrong_with_joining_is_one_sentence_and_leaves_nothing(d
         "its own": await say(deck.data_dir, "runner", "join", deck.url, await invite(deck)),
     }
 
-    assert lock is not None
-    os.close(lock)
     assert {what: said.code for what, said in wrong.items()} == dict.fromkeys(wrong, 1)
     assert {what: len(said.errors.splitlines()) for what, said in wrong.items()} == dict.fromkeys(wrong, 1)
     assert "This deck knows no such token." in wrong["nonsense"].errors
@@ -128,6 +124,13 @@ async def test_what_goes_wrong_with_joining_is_one_sentence_and_leaves_nothing(d
     assert "is no address of a deck" in wrong["no address"].errors
     assert "A deck runs with" in wrong["its own"].errors
     assert list(far.data_dir.iterdir()) == []
+
+
+async def test_a_token_for_longer_than_a_deck_agrees_to_is_refused_in_words(deck: House) -> None:
+    refused = await say(deck.data_dir, "runner", "invite", "--for", "8d")
+
+    assert refused.code == 2
+    assert "at most" in refused.errors
 
 
 async def test_a_token_is_not_used_up_when_nothing_can_be_kept_here(deck: House, far: RunnerHouse) -> None:

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import random
+import shutil
 import signal
 from datetime import timedelta
 from pathlib import Path
@@ -411,6 +412,26 @@ async def test_a_deleted_lock_file_makes_no_second_copy(house: RunnerHouse, fake
     await house.start()
     await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
 
+    assert house.processes() == pids
+
+
+async def test_bots_are_not_taken_over_by_the_runner_of_a_copied_folder(
+    house: RunnerHouse, fake_deck: FakeDeck, tmp_path: Path
+) -> None:
+    house.configure(bot=house.python(SLEEP))
+    await house.start()
+    await fake_deck.until(lambda: fake_deck.is_("bot", "running"))
+    pids = house.processes()
+    (tmp_path / "copy").mkdir()
+    copy = RunnerHouse(tmp_path / "copy")
+    copy.configure(bot=copy.python(SLEEP))
+    shutil.copytree(house.data_dir, copy.data_dir, dirs_exist_ok=True)
+
+    await copy.start("--deck", "http://127.0.0.1:1/")
+    await copy.until(copy.processes)
+    await copy.kill(copy.last_runner, signal.SIGINT)
+
+    assert copy.processes() == []
     assert house.processes() == pids
 
 

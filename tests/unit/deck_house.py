@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 
 from botdeck.deck.clock import SYSTEM_CLOCK, Clock
 from botdeck.deck.main import create_app
-from botdeck.deck.server import DeckServer, listen, url_of
+from botdeck.deck.server import DeckServer, listen, only_deck_of, url_of
 from botdeck.deck.sockets import DeckWebSocketProtocol
 from botdeck.models import Action, Bot, BotStatus, HostLoad, LogLine, Sample, State, Wanted
 from botdeck.protocol import frames
@@ -141,9 +141,10 @@ async def a_deck(data_dir: Path, *, clock: Clock = SYSTEM_CLOCK, **deck: Any) ->
         runner=RunnerSettings(),
         bots=(),
     )
-    storage = await open_storage(data_dir / "deck.db")
-    async with House(data_dir, storage, settings, clock) as house:
-        yield house
+    with only_deck_of(data_dir):
+        storage = await open_storage(data_dir / "deck.db")
+        async with House(data_dir, storage, settings, clock) as house:
+            yield house
 
 
 class LiveBrowser:

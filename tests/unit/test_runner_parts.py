@@ -21,7 +21,7 @@ from botdeck.lifecycle import CannotStart, Ended, Life
 from botdeck.models import PostMortem, Run, State, Wanted
 from botdeck.runner import endings, launch, process
 from botdeck.runner.deck_address import NoDeck, find_deck
-from botdeck.runner.environment import CannotRun, bot_environment, system_user
+from botdeck.runner.environment import CannotRun, bot_environment, in_words, system_user
 from botdeck.runner.journal import Entry, Journal
 from botdeck.runner.main import instance_of
 from botdeck.runner.run_dir import RunDirectory, new_run_id, run_started_at
@@ -347,6 +347,15 @@ def test_the_autoload_folder_goes_before_a_python_path_of_the_bots_own() -> None
     assert environment(bot(env={"PYTHONPATH": "/mine"}), {"PYTHONPATH": "/other"})["PYTHONPATH"] == "/sdk:/mine"
     assert "PYTHONPATH" not in environment(bot(instrument=False), {})
     assert "PYTHONPATH" not in environment(bot(), {}, autoload=None)
+
+
+def test_an_environment_that_no_program_can_be_given_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("A=1\nTOKEN=x\0y\n")
+
+    with pytest.raises(CannotRun, match="NUL character in 'TOKEN'"):
+        environment(bot(env_file=tmp_path / "env"), {})
+    too_long = in_words({"step": "exec", "errno": errno.E2BIG, "words": "?"}, bot(), events=Path("/e"))
+    assert "128 KiB for one word or variable" in too_long
 
 
 async def test_what_may_take_long_to_read_is_read_in_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import quote, urljoin
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
 
-from botdeck.data_dir import joined_deck, running_deck
+from botdeck.data_dir import joined_deck, lock_holder, running_deck
 from botdeck.errors import BotdeckError
 from botdeck.models import Action, ActionResult, BotList, BotStatus, DashboardStats, Invitation, LogLine, LogPage, Run
 from botdeck.protocol.codec import from_json
@@ -46,6 +46,9 @@ class DeckClient:
             ) from None
         except OSError as error:
             raise DeckAway(f"The token for this deck cannot be read: {error}.") from None
+        # In a copy of a data directory lies the address of the original's deck: orders are not for that one.
+        if lock_holder(data_dir / "deck.lock") is None:
+            raise DeckAway(_no_deck(data_dir))
 
     def bots(self) -> BotList:
         return from_json(BotList, self._call("GET", "api/bots"))
@@ -108,6 +111,9 @@ class DeckClient:
                 return None if answer.status == 204 else json.load(answer)
         except urllib.error.HTTPError as error:
             raise DeckRefused(sentence_of(error)) from None
+        except TimeoutError:
+            late = "" if method == "GET" else " It may still do what was asked."
+            raise DeckAway(f"The deck at {self.url} gave no answer within {TIMEOUT_S:g} s: it hangs.{late}") from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise DeckAway(f"The deck at {self.url} does not answer ({error}). Is it up? Try: botdeck up") from None
 

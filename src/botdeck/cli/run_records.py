@@ -13,7 +13,7 @@ from botdeck.cli.client import DeckClient
 from botdeck.cli.durations import largest_units
 from botdeck.cli.ground import Config, Json, client_of, fail, out, printable
 from botdeck.errors import BotdeckError, UnknownRun
-from botdeck.models import LastCommand, MemoryPoint, Run
+from botdeck.models import Cause, LastCommand, MemoryPoint, Run
 from botdeck.protocol.codec import to_json
 from botdeck.settings import MB
 
@@ -44,7 +44,7 @@ def runs(
         table.add_row(
             run.id,
             _when(run.started_at),
-            largest_units(_lived_s(run)),
+            "-" if run.cause is Cause.CANNOT_START else largest_units(_lived_s(run)),
             Text(_how(run)),
             Text(printable(run.operator) or "-"),
             "-" if run.cpu_s is None else largest_units(run.cpu_s),
@@ -97,7 +97,10 @@ def _report(run: Run, most: int | None) -> Iterator[Text]:
 
 def _facts(run: Run) -> Iterator[Text]:
     ended = f", ended {_when(run.ended_at)}" if run.ended_at else ""
-    yield Text(f"  run {run.id}: started {_when(run.started_at)}{ended}, lived {largest_units(_lived_s(run))}")
+    if run.cause is Cause.CANNOT_START:
+        yield Text(f"  run {run.id}: tried {_when(run.started_at)}")
+    else:
+        yield Text(f"  run {run.id}: started {_when(run.started_at)}{ended}, lived {largest_units(_lived_s(run))}")
     if run.operator:
         yield Text(f"  asked for by {printable(run.operator)}")
     used = [] if run.cpu_s is None else [f"{largest_units(run.cpu_s)} of processor time"]

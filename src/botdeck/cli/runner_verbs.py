@@ -21,6 +21,8 @@ app = typer.Typer(
     help="Run a runner alone, in the foreground. SIGTERM leaves its bots running, SIGINT stops them.",
     add_completion=False,
 )
+LONGEST_S = 7 * 86_400.0
+"""What a deck agrees to."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _EVERYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  (compared with, not bound)
 
@@ -73,6 +75,8 @@ def invite(
     client = client_of(settings.path)
     try:
         for_s = parse_duration_s(duration)
+        if not 1 <= for_s <= LONGEST_S:
+            raise ValueError(f"a token works for one second at least, and for 7 days at most, not for {duration}")
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--for") from None
     try:

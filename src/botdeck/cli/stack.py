@@ -8,13 +8,14 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
 from botdeck.cli.client import DeckClient
 from botdeck.data_dir import hold_lock, lock_holder, make_data_dir, running_deck
 from botdeck.errors import BotdeckError
-from botdeck.models import State
+from botdeck.models import BotStatus, State
 from botdeck.settings import Settings
 
 PR_SET_PDEATHSIG = 1
@@ -23,6 +24,8 @@ RETRY_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_AFTER_S = 60.0
 """A program that lived this long starts again at once."""
 DECK_STOP_S = 10.0
+BEGINNING_S = 5.0
+"""For a bot to show whether it works, before `up` says that all is up."""
 UP_LOCK = "up.lock"
 
 
@@ -195,14 +198,22 @@ def up_pid(data_dir: Path) -> int | None:
 
 def address_when_up(settings: Settings) -> str | None:
     """The deck's address once it answers and the runner has told it of every bot that it was started or will not be."""
+    deck = running_deck(settings.data_dir)
+    if deck is None or lock_holder(settings.data_dir / "deck.lock") != deck.pid:
+        return None  # another one's word, left behind or copied, while ours still begins
     try:
         client = DeckClient(settings.data_dir)
-        known = {bot.bot: bot.state for bot in client.bots().bots}
+        known = {bot.bot: bot for bot in client.bots().bots}
     except BotdeckError:
         return None
-    undecided = (State.UNKNOWN, State.STARTING)
-    reported = all(known.get(bot.name, State.UNKNOWN) not in undecided for bot in settings.bots)
-    return client.url if reported else None
+    return client.url if all(_reported(known.get(bot.name)) for bot in settings.bots) else None
+
+
+def _reported(bot: BotStatus | None) -> bool:
+    if bot is None or bot.state is not State.STARTING:
+        return bot is not None and bot.state is not State.UNKNOWN
+    # What waits long for `ready`, or begins again and again, keeps nobody waiting for the deck.
+    return bot.restarts > 0 or (datetime.now(UTC) - bot.since).total_seconds() > BEGINNING_S
 
 
 def _end_with_parent() -> None:

@@ -446,7 +446,7 @@ class BotRunner:
         except (SpawnTrouble, OSError) as error:
             log.error("%s: cannot be started now: %s", self.name, error)
             self._tools.short_of(error.errno)
-            trouble = str(error).rstrip(".")
+            trouble = (isinstance(error, OSError) and error.strerror) or str(error).rstrip(".")
             await self._not_started(run, Ended(lived_s=0.0, luck=_luck(), trouble=trouble))
 
     async def _start(self, settings: BotSettings, run: Run) -> None:

@@ -54,6 +54,8 @@ def bot_environment(
         except ConfigError as error:
             raise CannotRun(str(error).rstrip(".")) from None
     environment |= bot.env
+    if holed := next((name for name, value in environment.items() if "\0" in name + value), None):
+        raise CannotRun(f"its environment has a NUL character in {holed!r}, which no program can be given")
     if bot.instrument and autoload is not None:
         paths = [str(autoload), environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
@@ -104,4 +106,9 @@ def _exec_in_words(command: str, cwd: Path, number: Any, words: str) -> str:
         return f"the command '{command}' is not executable for it; chmod +x may help"
     if number == errno.ENOEXEC:
         return f"the command '{command}' is no program for this machine, and has no '#!' line"
+    if number == errno.E2BIG:
+        return (
+            "its command and environment are longer than the system takes (128 KiB for one word or variable, and about "
+            "2 MiB together); let it read a file instead"
+        )
     return f"the command '{command}' cannot be run: {words}"

@@ -81,7 +81,7 @@ async def find_instance(lock: Path, runs: Iterable[RunDirectory]) -> tuple[RunDi
     while True:
         held = _is_held(lock)
         for run in runs:
-            if instance := _living(run, lock, look_at_boot=not held):
+            if instance := _living(run, lock, free=not held):
                 return run, instance
         if not held or process.boot_clock() > deadline:
             return None
@@ -96,9 +96,12 @@ def _is_held(lock: Path) -> bool:
     return False
 
 
-def _living(run: RunDirectory, lock: Path, *, look_at_boot: bool) -> Instance | None:
+def _living(run: RunDirectory, lock: Path, *, free: bool) -> Instance | None:
     identity = run.identity()
-    if identity is None or (look_at_boot and identity.boot_id != process.boot_id()):
+    if identity is None or (free and identity.boot_id != process.boot_id()):
+        return None
+    # Somebody deleted the lock; or this is a copy of the folder, and what lives is another runner's.
+    if free and not process.lives_in(identity, lock.parent):
         return None
     bot = process.open_process(identity.pid, identity.start_tick)
     if bot is None:

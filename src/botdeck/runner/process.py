@@ -90,6 +90,22 @@ def has_open(pid: int, path: Path) -> bool:
     return False
 
 
+def lives_in(who: Identity, folder: Path) -> bool:
+    """Whether a bot or its shim has a file of that folder open, deleted ones included, or was told of one when it
+    began. Not so in a copy of the folder, whose notes name processes of the original."""
+    return any(_lives_in(pid, folder) for pid in (who.shim, who.pid))
+
+
+def _lives_in(pid: int, folder: Path) -> bool:
+    with contextlib.suppress(OSError):
+        if f"BOTDECK_EVENTS={folder}/".encode() in Path(f"/proc/{pid}/environ").read_bytes():
+            return True
+    with contextlib.suppress(OSError):
+        below = f"{folder.resolve()}/"
+        return any(os.readlink(fd).startswith(below) for fd in Path(f"/proc/{pid}/fd").iterdir())
+    return False
+
+
 def has_ended(pidfd: int) -> bool:
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)

@@ -28,7 +28,7 @@ from botdeck.protocol.codec import from_json, to_json
 from botdeck.protocol.frames import stream_name
 from botdeck.runner.followed import FileId, file_id, open_through
 from botdeck.runner.memory_curve import MemoryCurve
-from botdeck.runner.process import Identity
+from botdeck.runner.process import Identity, lives_in
 from botdeck.runner.spawner import SystemUser
 from botdeck.runner.stream import Stream, StreamRecord
 from botdeck.runner.whole_file import Unwritten, WholeFile
@@ -208,7 +208,7 @@ class RunDirectory:
     def _find_nameless(self, wanted: FileId) -> int | None:
         """A file of this run whose name leads elsewhere: its bot has it open."""
         bot = self.identity()
-        return None if bot is None else open_through(bot, wanted)
+        return open_through(bot, wanted) if bot is not None and lives_in(bot, self.path.parent) else None
 
     def _make_files(self, owner: SystemUser | None) -> None:
         for stream in self.streams:
