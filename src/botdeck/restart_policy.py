@@ -119,10 +119,14 @@ def delay_s(crashes: int, luck: float) -> float:
 def refusal(history: History, policy: Policy, now: float) -> str:
     """Why a bot must not be started again by itself, in words; empty when it may be."""
     if policy.max_crashes and history.crashes >= policy.max_crashes:
-        return f"crashed {history.crashes} times in a row, and max_crashes is {policy.max_crashes}"
+        return f"{counted(history.crashes, 'crash', 'crashes')} in a row, and max_crashes is {policy.max_crashes}"
     if policy.start_budget and history.starts_24h(now) >= policy.start_budget:
-        return f"its start budget is spent: {policy.start_budget} starts in 24 h"
+        return f"its start budget is spent: {counted(policy.start_budget, 'start', 'starts')} in 24 h"
     return ""
+
+
+def counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _counts(quarter: int, now: float) -> bool:

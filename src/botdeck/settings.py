@@ -145,7 +145,7 @@ def load_settings(path: Path) -> Settings:
     """Raises ConfigError with `FILE:LINE: what is wrong, what was expected`."""
     path = path.absolute()
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file.") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -324,6 +324,8 @@ class _Reader:
         text = self._text(table, "restart_at", where, None)
         if text is None:
             return None
+        if len(text.split()) != 5:
+            self._fail((*where, "restart_at"), f'{text!r} should be five cron fields, like "0 4 * * *"')
         try:
             CronSim(text, datetime(2026, 1, 1))  # noqa: DTZ001 - only to see whether it can be read
         except CronSimError as error:

@@ -89,7 +89,7 @@ async def test_why_tells_the_last_end_and_what_came_before_it(house: House) -> N
         "  asked for by ann",
         "  used 1m 15s of processor time, at most 1.6 GB of memory",
     ]
-    assert "█  120.0 MiB at the end, 120.0 MiB at most" in out
+    assert "█  125.8 MB at the end, 125.8 MB at most" in out
     assert "  roll by ann, 3m before: 12 ms, success\n  hang by somebody, 3m before: not finished\n" in out
     assert "Last log lines\n  logged\n" in out
     assert "Last output (20 of 32; --all shows them)\n  line 12\n" in out

@@ -155,7 +155,7 @@ async def test_a_bot_that_is_not_ready_in_time_is_ended_and_counts_as_crashed(
     )
     assert status is not None
     assert status.crashes_total == 1
-    assert status.reason.startswith("crashed 1 times in a row, and max_crashes is 1; last end: not ready within 1 s")
+    assert status.reason.startswith("1 crash in a row, and max_crashes is 1; last end: not ready within 1 s")
 
 
 async def test_a_stop_of_an_unhealthy_bot_stops_it(house: RunnerHouse, fake_deck: FakeDeck) -> None:

@@ -588,7 +588,7 @@ def test_a_bot_that_was_given_up_says_why_and_stays_failed_under_a_new_runner() 
 
     after, order = step(life, Vacant(), 10, policy)
 
-    assert life.reason == "its start budget is spent: 1 starts in 24 h; last end: exited with code 3 after 2.0 s"
+    assert life.reason == "its start budget is spent: 1 start in 24 h; last end: exited with code 3 after 2.0 s"
     assert (after.state, order) == (State.FAILED, Order.NOTHING)
 
 

@@ -112,6 +112,26 @@ BROKEN = [
     ('[bots.b]\ncommand = "true"\nenv = { "" = "x" }\n', 3, "cannot be the name of an environment variable"),
     ('[deck]\npublic_url = "garbage"\n', 2, "public_url should look like https://bots.example"),
     (f"a = {'[' * 5000}", 1, "nested too deeply"),
+    (
+        '[bots.b]\ncommand = "x"\nstop_signal = "KILL"\n',
+        3,
+        "stop_signal should be one of TERM, INT, HUP, QUIT, USR1, USR2",
+    ),
+    ('[bots.b]\ncommand = "x"\nready = "soon"\n', 3, 'ready should be "time", "sdk" or "output:PATTERN"'),
+    ('[bots.b]\ncommand = "x"\nready = "output:("\n', 3, "is no regular expression"),
+    ('[bots.b]\ncommand = "x"\nrestart_at = "* * * * * *"\n', 3, "should be five cron fields"),
+    ('[bots.b]\ncommand = "x"\nrestart_at = "61 4 * * *"\n', 3, "should be five cron fields"),
+    ('[bots.b]\ncommand = "x"\nstart_budget = 2.5\n', 3, "start_budget should be a whole number"),
+    ('[bots.b]\ncommand = "x"\nmax_crashes = -1\n', 3, "max_crashes should be at least 0"),
+    (
+        '[bots.b]\ncommand = "x"\nheartbeat_timeout_s = 0.5\n',
+        3,
+        "heartbeat_timeout_s should be at least 1, or 0 for never",
+    ),
+    ('[bots.b]\ncommand = "x"\nprobe = "127.0.0.1:80"\n', 3, "probe should look like"),
+    ('[bots.b]\ncommand = "x"\nprobe = "tcp://127.0.0.1"\n', 3, "probe should look like"),
+    ('[bots.b]\ncommand = "x"\nprobe_failures = 0\n', 3, "probe_failures should be at least 1"),
+    ("[runner]\nbacklog_mb = 0\n", 2, "backlog_mb should be at least 1"),
 ]
 
 

@@ -153,7 +153,7 @@ def become_bot(request: dict[str, Any], lock: int, output: int, report: int) -> 
     try:
         os.setsid()
         reset_signals()
-        fcntl.fcntl(lock, fcntl.F_DUPFD, LOWEST_LOCK_FD)  # a copy without close-on-exec
+        keep_lock(lock)
         write_note(request["dir"] + "/pid", identity())
         lower_limits(request["open_files"])
         os.dup2(output, 1)
@@ -192,6 +192,13 @@ def identity() -> dict[str, Any]:
     with contextlib.suppress(OSError), open("/proc/sys/kernel/random/boot_id") as file:
         boot_id = file.read().strip()
     return {"pid": os.getpid(), "shim": os.getppid(), "start_tick": start_tick, "boot_id": boot_id}
+
+
+def keep_lock(lock: int) -> None:
+    """A copy without close-on-exec, as far out of the way as the limit of open files lets it be."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    lowest = LOWEST_LOCK_FD if limit == resource.RLIM_INFINITY else min(LOWEST_LOCK_FD, limit - 4)
+    fcntl.fcntl(lock, fcntl.F_DUPFD, max(3, lowest))
 
 
 def lower_limits(open_files: int) -> None:
