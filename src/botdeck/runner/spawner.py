@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import marshal
 import os
 import resource
 import socket
@@ -147,7 +148,7 @@ class Spawner:
 def _memory_file(request: dict[str, Any]) -> int:
     """A message on the socket is limited in size, an environment is not."""
     fd = os.memfd_create("botdeck-request")
-    os.write(fd, json.dumps(request).encode())
+    os.write(fd, marshal.dumps(request))
     return fd
 
 

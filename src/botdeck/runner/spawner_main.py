@@ -4,7 +4,7 @@ imports the standard library only and nothing of Botdeck.
 Why a process of its own: the runner has an event loop and threads, and a fork of such a process may hang. Here fork is
 safe and cheap, and the shims share their pages.
 
-A request is a message with four file descriptors: a memory file with JSON (`Request` in spawner.py says its keys), the
+A request is a message with four file descriptors: a memory file (`Request` in spawner.py says what is in it), the
 bot's lock, the file for its output, and a pipe that is closed once the program runs or could not be started. The answer
 carries a pidfd of the shim.
 
@@ -18,13 +18,14 @@ import ctypes
 import fcntl
 import gc
 import json
+import marshal
 import os
 import resource
+import select
 import signal
 import socket
 import sys
 import time
-from types import FrameType
 from typing import Any, NoReturn
 
 PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 15, 36
@@ -34,35 +35,72 @@ LOWEST_LOCK_FD = 64  # a script that says `exec 9>file` must not drop the lock b
 SWEEP_S = 5.0
 FIRST_PID_NAMESPACE = "pid:[4026531836]"
 libc = ctypes.CDLL(None)
+# Found once and for all: what a shim looks up itself costs it memory for as long as its bot lives.
+prctl, c_signal = libc.prctl, libc.signal
 
 
 def main() -> None:
     requests = socket.socket(fileno=int(sys.argv[1]))
     os.chdir("/")
+    prctl(PR_SET_NAME, b"botdeck-spawner", 0, 0, 0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the shims have it from here; this process ends with its socket
-    signal.signal(signal.SIGCHLD, reap)
+    news = poll_of(requests.fileno(), told_of_ends())
     gc.collect()
     gc.disable()
     gc.freeze()
     while True:
-        try:
-            data, fds, _, _ = socket.recv_fds(requests, 64, 8)
-        except ConnectionResetError:  # the runner died with an answer unread
-            return
-        if not data:
-            return  # the runner is gone; the shims live on
-        for fd in fds:
-            # Received without close-on-exec, and then the program would hold the pipe that tells that it runs.
-            os.set_inheritable(fd, False)
-        answer(requests, fds)
+        # Ends are looked at here and nowhere else: until its pidfd is open, an ended shim must stay a zombie, or its
+        # pid could be anyone's.
+        for fd, _ in news.poll():
+            if fd != requests.fileno():
+                reap(fd)
+            elif not take(requests):
+                return  # the runner is gone; the shims live on
+
+
+def told_of_ends() -> int:
+    """A pipe in which there is something after a child's end."""
+    told, tell = os.pipe()
+    for fd in (told, tell):
+        os.set_blocking(fd, False)
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+    return told
+
+
+def poll_of(*fds: int) -> select.poll:
+    poll = select.poll()
+    for fd in fds:
+        poll.register(fd, select.POLLIN)
+    return poll
+
+
+def reap(told: int) -> None:
+    os.read(told, 4096)
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def take(requests: socket.socket) -> bool:
+    """One request; False when there will be none any more."""
+    try:
+        data, fds, _, _ = socket.recv_fds(requests, 64, 8)
+    except ConnectionResetError:  # the runner died with an answer unread
+        return False
+    if not data:
+        return False
+    for fd in fds:
+        # Received without close-on-exec, and then the program would hold the pipe that tells that it runs.
+        os.set_inheritable(fd, False)
+    answer(requests, fds)
+    return True
 
 
 def answer(requests: socket.socket, fds: list[int]) -> None:
-    # SIGCHLD waits meanwhile: until its pidfd is open, an ended shim must stay a zombie, or its pid could be anyone's.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-    reply, sent = b"{}", list[int]()
-    # Here and not in the shim, which would have memory of its own for it as long as its bot lives.
+    reply, sent = b"", list[int]()
+    # Here and not in the shim, which would have memory of its own for it.
     request, kills = read_request(fds.pop(0)), memory_kills()
     try:
         pid = os.fork()
@@ -75,22 +113,14 @@ def answer(requests: socket.socket, fds: list[int]) -> None:
         sent = [os.pidfd_open(pid)]
     except OSError as error:
         reply = json.dumps({"error": error.strerror, "errno": error.errno}).encode()
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     with contextlib.suppress(OSError):
-        socket.send_fds(requests, [reply], sent)
+        socket.send_fds(requests, [reply or b"{}"], sent)
     for fd in (*sent, *fds):
         os.close(fd)
 
 
-def reap(_signal: int, _frame: FrameType | None) -> None:
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-
-
 def read_request(memory: int) -> dict[str, Any]:
-    request: dict[str, Any] = json.loads(os.pread(memory, os.fstat(memory).st_size, 0))
+    request: dict[str, Any] = marshal.loads(os.pread(memory, os.fstat(memory).st_size, 0))  # noqa: S302 - the runner's
     os.close(memory)
     return request
 
@@ -137,10 +167,10 @@ def fork(run_dir: str) -> int:
 
 def become_shim() -> None:
     os.setsid()
-    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    libc.prctl(PR_SET_NAME, b"botdeck-shim", 0, 0, 0)
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    prctl(PR_SET_NAME, b"botdeck-shim", 0, 0, 0)
     # Past Python, whose way would cost each shim some pages more.
-    libc.signal(SIGCHLD, SIG_DFL)
+    c_signal(SIGCHLD, SIG_DFL)
     # Not the runner's own output: who reads that through a pipe would wait for as long as a shim lives.
     null = os.open("/dev/null", os.O_RDWR)
     for fd in (0, 1, 2):
