@@ -564,19 +564,21 @@ def test_a_process_is_its_pid_and_its_start(tmp_path: Path) -> None:
     os.close(right)
 
 
-def test_strays_are_found_by_their_run_and_others_are_not() -> None:
-    def sleeper(run: str) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(["sleep", "600"], env={**os.environ, "BOTDECK_RUN": run}, start_new_session=True)
+def test_strays_are_found_by_their_run_in_this_folder_and_others_are_not(tmp_path: Path) -> None:
+    def sleeper(run: str, events: Path) -> "subprocess.Popen[bytes]":
+        env = {**os.environ, "BOTDECK_RUN": run, "BOTDECK_EVENTS": str(events)}
+        return subprocess.Popen(["sleep", "600"], env=env, start_new_session=True)
 
-    run = f"test-{os.getpid()}"
-    mine, other = sleeper(run), sleeper(run + "0")
+    run, events = f"test-{os.getpid()}", tmp_path / "events"
+    mine, others = sleeper(run, events), [sleeper(run + "0", events), sleeper(run, tmp_path / "copy" / "events")]
 
-    count = process.kill_strays(run)
+    count = process.kill_strays(run, events)
     mine_ended = mine.wait(10)
-    other_ended = other.poll()
-    other.kill()
-    other.wait()
+    others_ended = [other.poll() for other in others]
+    for other in others:
+        other.kill()
+        other.wait()
 
     assert count == 1
     assert mine_ended == -9
-    assert other_ended is None
+    assert others_ended == [None, None]

@@ -453,7 +453,7 @@ class BotRunner:
         """Raises CannotRun when trying again will not help, SpawnTrouble or OSError when it may."""
         tools = self._tools
         user = await asyncio.to_thread(system_user, settings.user) if settings.user is not None else None
-        lock = await take_bot_lock(self._dir / "lock", self._run.run.id if self._run else None)
+        lock = await take_bot_lock(self._dir / "lock", self._run)
         try:
             self._run = directory = RunDirectory.create(self._dir, run, user)
             self._kept.add(directory)
@@ -540,7 +540,7 @@ class BotRunner:
 
     async def _kill_strays(self, run: RunDirectory) -> None:
         try:
-            await asyncio.to_thread(process.kill_strays, run.run.id)
+            await asyncio.to_thread(process.kill_strays, run.run.id, run.events.path)
         except OSError as error:
             log.warning("%s: what it may have left behind was not looked for: %s", self.name, error)
 

@@ -15,12 +15,12 @@ LOCK_PATIENCE_S = 1.0
 """What was just killed may hold the lock a moment longer."""
 
 
-async def take_bot_lock(path: Path, last_run: str | None) -> int:
+async def take_bot_lock(path: Path, last_run: RunDirectory | None) -> int:
     """The lock of one bot; a stray of its last run that holds it is ended. Raises SpawnTrouble."""
     deadline = process.boot_clock() + LOCK_PATIENCE_S
     lock = process.take_lock(path)
     if lock is None and last_run is not None:
-        await asyncio.to_thread(process.kill_strays, last_run)
+        await asyncio.to_thread(process.kill_strays, last_run.run.id, last_run.events.path)
     while lock is None:
         if process.boot_clock() > deadline:
             raise SpawnTrouble(f"something of an earlier run still lives and holds {path}")

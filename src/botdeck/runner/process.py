@@ -128,25 +128,26 @@ def kill_session(pid: int, pidfd: int) -> None:
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
 
 
-def kill_strays(run: str) -> int:
-    """SIGKILL everything that still carries the run's id in its environment; how many there were.
+def kill_strays(run: str, events: Path) -> int:
+    """SIGKILL everything that still carries the run's id and its events file in its environment; how many there were.
+    The id alone is not enough: a copy of the data directory has runs of the same ids, whose bots are another runner's.
 
     Belt and braces behind the shim's own sweep, needed when the shim itself was killed. Takes milliseconds per
     hundred processes, so it is called in a thread.
     """
-    wanted = f"BOTDECK_RUN={run}\0".encode()
+    wanted = frozenset({f"BOTDECK_RUN={run}".encode(), b"BOTDECK_EVENTS=" + os.fsencode(events)})
     return sum(_kill_stray(int(entry), wanted) for entry in os.listdir("/proc") if entry.isdigit())
 
 
-def _kill_stray(pid: int, wanted: bytes) -> bool:
+def _kill_stray(pid: int, wanted: frozenset[bytes]) -> bool:
     with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb", buffering=0) as environ:
-        if wanted not in environ.readall():
+        if not wanted.issubset(environ.readall().split(b"\0")):
             return False
         fd = os.pidfd_open(pid)
         try:
             environ.seek(0)
             # Still the same program behind the pidfd?
-            if wanted in environ.readall():
+            if wanted.issubset(environ.readall().split(b"\0")):
                 signal.pidfd_send_signal(fd, signal.SIGKILL)
                 return True
         finally:
