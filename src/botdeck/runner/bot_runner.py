@@ -378,8 +378,7 @@ class BotRunner:
         if order is Order.SPAWN:
             self._run_in_course = None  # until there is a new one, so that no old end is taken for its end
         if self._life != before:
-            # An automatic start is written down with its run, in a moment; an order before it is answered.
-            self._changed(before, save=order is not Order.SPAWN or answer is not None)
+            self._changed(before)
         if answer is not None and not answer.done():
             answer.set_result(None)
         await self._do(order)
@@ -408,11 +407,10 @@ class BotRunner:
             max_crashes=bot.max_crashes,
         )
 
-    def _changed(self, before: Life, *, save: bool) -> None:
+    def _changed(self, before: Life) -> None:
         life, now = self._life, process.boot_clock()
         self._looping = life.history.crash_loop(now)
-        if save:
-            self._save()
+        self._save()
         if (life.state, life.reason) != (before.state, before.reason):
             retry = self._retry_in_s()
             after = f", next start in {retry:.1f} s" if retry else ""
