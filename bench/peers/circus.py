@@ -9,7 +9,8 @@ from typing import Any
 
 from bench.house.waiting import wait_for
 from bench.house.world import free_port
-from bench.peers import HOME, Peer, Program, Seen
+from bench.peers import HOME, Program, Seen
+from bench.peers.daemon import Daemon
 
 _WATCHER = """
 [watcher:{name}]
@@ -36,7 +37,7 @@ for line in sys.stdin:
 """
 
 
-class Circus(Peer):
+class Circus(Daemon):
     name = "circus"
 
     def prepare(self) -> None:
@@ -60,15 +61,10 @@ class Circus(Peer):
             log=self.log_of(program.name),
         )
 
-    def open(self) -> None:
-        with (self.folder / "out").open("ab") as out:
-            self._process = subprocess.Popen(
-                [HOME / "python/bin/circusd", self._config],
-                stdout=out,
-                stderr=out,
-                env=self.world.environment,
-                start_new_session=True,
-            )
+    def arguments(self) -> list[str | Path]:
+        return ["circusd", self._config]
+
+    def wait_until_open(self) -> None:
         wait_for(lambda: self._call("numwatchers").get("status") == "ok", "circus", 30)
 
     def _call(self, command: str, **properties: Any) -> dict[str, Any]:
@@ -97,19 +93,6 @@ class Circus(Peer):
             age = figures.get("age") if isinstance(figures, dict) else None
             return Seen(pid=int(pid), uptime_s=float(age) if age is not None else None)
         return Seen()
-
-    def victims(self) -> dict[str, list[int]]:
-        return {"circusd": [self._process.pid]}
-
-    def reopen(self) -> None:
-        self._process.wait()
-        self.open()
-
-    def keepers(self) -> list[int]:
-        return [self._process.pid]
-
-    def log_of(self, name: str) -> Path:
-        return self.folder / f"{name}.log"
 
     def close(self) -> None:
         assert self._client.stdin

@@ -1,14 +1,14 @@
 """supervisord, by its configuration file and its XML-RPC interface, which is what supervisorctl uses."""
 
 import shlex
-import subprocess
 import xmlrpc.client
 from pathlib import Path
 from typing import Any
 
 from bench.house.waiting import wait_for
 from bench.house.world import free_port
-from bench.peers import HOME, Peer, Program, Seen
+from bench.peers import Program, Seen
+from bench.peers.daemon import Daemon
 
 # The log unlimited, so that nothing is rotated away; signals to the whole group, which is not the default.
 _PROGRAM = """
@@ -25,7 +25,7 @@ stdout_logfile_maxbytes = 0
 """
 
 
-class Supervisord(Peer):
+class Supervisord(Daemon):
     name = "supervisord"
 
     def prepare(self) -> None:
@@ -52,15 +52,10 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
             log=self.log_of(program.name),
         )
 
-    def open(self) -> None:
-        with (self.folder / "out").open("ab") as out:
-            self._process = subprocess.Popen(
-                [HOME / "python/bin/supervisord", "-c", self._config],
-                stdout=out,
-                stderr=out,
-                env=self.world.environment,
-                start_new_session=True,
-            )
+    def arguments(self) -> list[str | Path]:
+        return ["supervisord", "-c", self._config]
+
+    def wait_until_open(self) -> None:
         wait_for(self._answers, "supervisord", 30)
 
     def _answers(self) -> bool:
@@ -91,16 +86,3 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
             uptime_s=float(info["now"] - info["start"]) if running else None,
             given_up=info["statename"] == "FATAL",
         )
-
-    def victims(self) -> dict[str, list[int]]:
-        return {"supervisord": [self._process.pid]}
-
-    def reopen(self) -> None:
-        self._process.wait()
-        self.open()
-
-    def keepers(self) -> list[int]:
-        return [self._process.pid]
-
-    def log_of(self, name: str) -> Path:
-        return self.folder / f"{name}.log"

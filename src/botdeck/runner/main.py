@@ -206,7 +206,7 @@ class Runner:
 
     def _has_process(self, name: str) -> bool:
         bot = self._bots.get(name)
-        return bot is not None and bot.status().pid is not None
+        return bot is not None and bot.living() is not None
 
     async def _begin_bot(self, bot: BotRunner) -> None:
         try:
