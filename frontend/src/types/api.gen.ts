@@ -483,6 +483,8 @@ export interface components {
              * Format: date-time
              */
             timestamp: string;
+            /** Topic */
+            topic: string;
             /**
              * Type
              * @default bot_list
@@ -589,7 +591,7 @@ export interface components {
         };
         /**
          * BotStatusMessage
-         * @description Of any bot, at each change.
+         * @description Of any bot, when it changed; of changes within a few milliseconds the last one.
          */
         BotStatusMessage: {
             data: components["schemas"]["BotStatus"];
@@ -602,6 +604,8 @@ export interface components {
              * Format: date-time
              */
             timestamp: string;
+            /** Topic */
+            topic: string;
             /**
              * Type
              * @default bot_status
@@ -700,12 +704,74 @@ export interface components {
              * Format: date-time
              */
             timestamp: string;
+            /** Topic */
+            topic: string;
             /**
              * Type
              * @default dashboard_stats
              * @constant
              */
             type: "dashboard_stats";
+        };
+        /**
+         * Gap
+         * @description Of the updates of a topic up to `to`, only those are sent that follow now. What is left out was superseded by
+         *     what follows, or, in a topic of lines, is `dropped` lines that were too many to keep for a page; they are stored.
+         */
+        Gap: {
+            /** Dropped */
+            dropped: number;
+            /** To */
+            to: number;
+            /** Topic */
+            topic: string;
+        };
+        /** GapMessage */
+        GapMessage: {
+            data: components["schemas"]["Gap"];
+            /** Epoch */
+            epoch: string;
+            /**
+             * Timestamp
+             * Format: date-time
+             */
+            timestamp: string;
+            /**
+             * Type
+             * @default gap
+             * @constant
+             */
+            type: "gap";
+        };
+        /**
+         * GoAway
+         * @description The connection is about to be closed. Come back `after_s` seconds from now plus a part, by chance, of
+         *     `spread_s`, so that not all come at once.
+         */
+        GoAway: {
+            /** After S */
+            after_s: number;
+            /** Reason */
+            reason: string;
+            /** Spread S */
+            spread_s: number;
+        };
+        /** GoAwayMessage */
+        GoAwayMessage: {
+            data: components["schemas"]["GoAway"];
+            /** Epoch */
+            epoch: string;
+            /**
+             * Timestamp
+             * Format: date-time
+             */
+            timestamp: string;
+            /**
+             * Type
+             * @default goaway
+             * @constant
+             */
+            type: "goaway";
         };
         /** Health */
         Health: {
@@ -735,8 +801,6 @@ export interface components {
             };
             /** Epoch */
             epoch: string;
-            /** Seq */
-            seq: number;
             /**
              * Timestamp
              * Format: date-time
@@ -862,7 +926,7 @@ export interface components {
             bot: string;
             /**
              * Dropped
-             * @description Lines left out before these, since this client could not take them fast enough; they are stored all the same.
+             * @description Lines left out before these for all, since they were more than anybody can read; they are stored all the same.
              */
             dropped: number;
             /** Lines */
@@ -915,6 +979,8 @@ export interface components {
              * Format: date-time
              */
             timestamp: string;
+            /** Topic */
+            topic: string;
             /**
              * Type
              * @default log
@@ -997,6 +1063,42 @@ export interface components {
              * @description A sentence for the person who reads it.
              */
             detail: string;
+        };
+        /**
+         * Resume
+         * @description What a page that comes back says in its address (`?resume=`, as JSON): how far it has got.
+         */
+        Resume: {
+            /** Epoch */
+            epoch: string;
+            /** Positions */
+            positions: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * Resumed
+         * @description The deck knows the positions that the page came back with: what it missed follows.
+         */
+        Resumed: {
+            operator: components["schemas"]["Operator"];
+        };
+        /** ResumedMessage */
+        ResumedMessage: {
+            data: components["schemas"]["Resumed"];
+            /** Epoch */
+            epoch: string;
+            /**
+             * Timestamp
+             * Format: date-time
+             */
+            timestamp: string;
+            /**
+             * Type
+             * @default resumed
+             * @constant
+             */
+            type: "resumed";
         };
         /**
          * Role
@@ -1088,6 +1190,8 @@ export interface components {
              * Format: date-time
              */
             timestamp: string;
+            /** Topic */
+            topic: string;
             /**
              * Type
              * @default runners
@@ -1190,6 +1294,8 @@ export interface components {
              * Format: date-time
              */
             timestamp: string;
+            /** Topic */
+            topic: string;
             /**
              * Type
              * @default samples
@@ -1197,7 +1303,7 @@ export interface components {
              */
             type: "samples";
         };
-        ServerMessage: components["schemas"]["SnapshotMessage"] | components["schemas"]["DashboardStatsMessage"] | components["schemas"]["BotStatusMessage"] | components["schemas"]["BotListMessage"] | components["schemas"]["LogMessage"] | components["schemas"]["SamplesMessage"] | components["schemas"]["RunnersMessage"] | components["schemas"]["HeartbeatMessage"];
+        ServerMessage: components["schemas"]["SnapshotMessage"] | components["schemas"]["ResumedMessage"] | components["schemas"]["GapMessage"] | components["schemas"]["GoAwayMessage"] | components["schemas"]["DashboardStatsMessage"] | components["schemas"]["BotStatusMessage"] | components["schemas"]["BotListMessage"] | components["schemas"]["LogMessage"] | components["schemas"]["SamplesMessage"] | components["schemas"]["RunnersMessage"] | components["schemas"]["HeartbeatMessage"];
         /** SetupForm */
         SetupForm: {
             /** Code */
@@ -1221,11 +1327,23 @@ export interface components {
         };
         /**
          * Snapshot
-         * @description Everything a page needs to begin with. Sent on connection and after each `subscribe`.
+         * @description Everything a page needs to begin with. Sent on connection, unless that resumes, and after each `subscribe`.
          */
         Snapshot: {
             fleet: components["schemas"]["BotList"];
+            /**
+             * Heartbeat S
+             * @description Something comes at least this often; when nothing came for three times as long, the connection is dead.
+             */
+            heartbeat_s: number;
             operator: components["schemas"]["Operator"];
+            /**
+             * Positions
+             * @description By topic: the seq up to which this snapshot has everything. Of lines it may have a few more.
+             */
+            positions: {
+                [key: string]: number;
+            };
             /**
              * Runners
              * @description All that the deck knows, by name.
@@ -1237,7 +1355,7 @@ export interface components {
             stats: components["schemas"]["DashboardStats"] | null;
             /**
              * Stats Interval S
-             * @description Statistics come at least this often; when nothing came for three times as long, the connection is dead.
+             * @description Statistics come at least this often.
              */
             stats_interval_s: number;
             /** Time Zone */
@@ -1248,8 +1366,6 @@ export interface components {
             data: components["schemas"]["Snapshot"];
             /** Epoch */
             epoch: string;
-            /** Seq */
-            seq: number;
             /**
              * Timestamp
              * Format: date-time
@@ -1291,6 +1407,10 @@ export type Cause = components['schemas']['Cause'];
 export type ClientMessage = components['schemas']['ClientMessage'];
 export type DashboardStats = components['schemas']['DashboardStats'];
 export type DashboardStatsMessage = components['schemas']['DashboardStatsMessage'];
+export type Gap = components['schemas']['Gap'];
+export type GapMessage = components['schemas']['GapMessage'];
+export type GoAway = components['schemas']['GoAway'];
+export type GoAwayMessage = components['schemas']['GoAwayMessage'];
 export type Health = components['schemas']['Health'];
 export type HeartbeatMessage = components['schemas']['HeartbeatMessage'];
 export type HostLoad = components['schemas']['HostLoad'];
@@ -1307,6 +1427,9 @@ export type MemoryPoint = components['schemas']['MemoryPoint'];
 export type Operator = components['schemas']['Operator'];
 export type PostMortem = components['schemas']['PostMortem'];
 export type Problem = components['schemas']['Problem'];
+export type Resume = components['schemas']['Resume'];
+export type Resumed = components['schemas']['Resumed'];
+export type ResumedMessage = components['schemas']['ResumedMessage'];
 export type Role = components['schemas']['Role'];
 export type Run = components['schemas']['Run'];
 export type RunnerList = components['schemas']['RunnerList'];

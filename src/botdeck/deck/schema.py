@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
 from botdeck import __version__
-from botdeck.deck.messages import ClientMessage, ServerMessage
+from botdeck.deck.messages import ClientMessage, Resume, ServerMessage
 
 _DESCRIPTION = """\
 The deck's interface for pages and programs. Sign in (cookie) or show the token that the deck left for its own host
@@ -41,6 +41,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
     schemas = document["components"]["schemas"]
     _add(schemas, "ServerMessage", TypeAdapter[Any](ServerMessage).json_schema(mode="serialization", ref_template=_REF))
     _add(schemas, "ClientMessage", TypeAdapter[Any](ClientMessage).json_schema(mode="validation", ref_template=_REF))
+    _add(schemas, "Resume", TypeAdapter(Resume).json_schema(mode="validation", ref_template=_REF))
     _drop_default_validation_answers(document)
     return document
 
