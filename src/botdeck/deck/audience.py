@@ -50,6 +50,8 @@ class LiveClient:
         "behind",
         "bot",
         "connection",
+        "descriptor",
+        "gone",
         "heard_at",
         "operator",
         "session",
@@ -69,6 +71,9 @@ class LiveClient:
         catch_up: Callable[["LiveClient"], None],
     ) -> None:
         self.connection = connection
+        self.descriptor = connection.descriptor
+        """As long as it is not gone. Afterwards it may be that of another connection."""
+        self.gone = False
         self.operator = operator
         self.session = session
         self.wish: str | None = None
@@ -76,7 +81,7 @@ class LiveClient:
         self.bot: str | None = None
         """The one that it follows; None when there is none by that name."""
         self.shard: Shard | None = None
-        """None before its first snapshot, and when it is closing."""
+        """None before its first snapshot, and when it is gone."""
         self.behind: dict[str, int] | None = None
         """By topic, the seq of the last update that was written to its connection; None when it is ready."""
         self.heard_at = now
@@ -95,7 +100,11 @@ class LiveClient:
             self._catch_up(self)
 
     def lost(self) -> None:
-        """Its connection is closing: nothing may be written any more."""
+        """Its connection is closing: nothing may be written any more, not even a snapshot that is being read for it."""
+        self.gone = True
+        self.unfollow()
+
+    def unfollow(self) -> None:
         if self.shard is not None:
             self.shard.leave(self)
             self.shard = None
@@ -129,7 +138,7 @@ class Shard:
         """Nothing is missing and nothing waits."""
         assert client.behind is not None, "it was behind until now"
         self._at, client.behind = client.behind, None
-        self.ready[client.connection.descriptor] = client
+        self.ready[client.descriptor] = client
 
     def write(self, data: bytes, advance: dict[str, int]) -> None:
         """To all that are ready; with it they get as far as `advance` in some topics."""
@@ -153,7 +162,7 @@ class Shard:
 
     def _forget(self, client: LiveClient) -> None:
         if client.behind is None:
-            self.ready.pop(client.connection.descriptor, None)
+            self.ready.pop(client.descriptor, None)
 
 
 class Audience:

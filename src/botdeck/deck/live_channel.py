@@ -73,6 +73,8 @@ class LiveChannel:
             while (event := await receive())["type"] != "websocket.disconnect":
                 if event["type"] != WAKE:
                     client.wish = _message(event).bot
+                elif client.bot == self._followed_by(client):
+                    continue  # it was woken more than once, or the bot is back already
                 # One that takes nothing gets no second snapshot on top of the first.
                 await connection.writable.wait()
                 await self._begin(client, None)
@@ -83,13 +85,19 @@ class LiveChannel:
 
     async def _begin(self, client: LiveClient, resume: Resume | None) -> None:
         """A snapshot, or what was missed, and the updates after it. Raises StorageError."""
-        wish = client.wish or self._fleet.default_bot
-        bot = wish if wish and wish in self._fleet else None
+        bot = self._followed_by(client)
         if resume and self._hub.can_resume(bot, resume):
             self._hub.follow(client, bot, self._envelopes.resumed(client.operator), resume.positions)
             return
         snapshot = await self._snapshots.of(bot)
+        while bot != (bot := self._followed_by(client)):  # the bot went, or the default one is another
+            snapshot = await self._snapshots.of(bot)
         self._hub.follow(client, bot, self._envelopes.snapshot(snapshot, client.operator), snapshot.positions)
+
+    def _followed_by(self, client: LiveClient) -> str | None:
+        """The bot that it should follow now."""
+        wish = client.wish or self._fleet.default_bot
+        return wish if wish and wish in self._fleet else None
 
 
 def _resume(query: dict[str, list[str]]) -> Resume | None:

@@ -48,4 +48,7 @@ def _note_progress(client: LiveClient, now: float) -> None:
     waiting = client.connection.waiting_bytes
     if not waiting or waiting != client.stuck_bytes:
         client.stuck_since = now
+        if client.stuck_bytes:
+            # It is slow, but it takes something. Pings go only to those who are ready.
+            client.heard_at = now
     client.stuck_bytes = waiting

@@ -2,6 +2,9 @@
 to be told when a connection is full or has drained, and to let go of one that takes nothing any more."""
 
 import asyncio
+import contextlib
+import socket
+import struct
 from typing import Any, Protocol, cast
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -15,6 +18,7 @@ WAKE = "botdeck.wake"
 """Type of the event that `wake` has the app receive."""
 LONGEST_REASON_BYTES = 123
 _GRACE_S = 0.5
+_FORGET = struct.pack("ii", 1, 0)
 
 
 class Listener(Protocol):
@@ -49,6 +53,9 @@ class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def attach(self, listener: Listener) -> None:
         """From here on it is told. The connection is full as soon as the kernel does not take all of a write."""
+        if self.transport.is_closing():
+            listener.lost()
+            return
         self.stop_keepalive()
         self.transport.set_write_buffer_limits(high=0)
         self.listener = listener
@@ -79,10 +86,14 @@ class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
         self.transport.resume_reading()
         # The other end closes when it has read that; one that does not even take it is let go of.
         patience_s = self.close_timeout if self.writable.is_set() else _GRACE_S
-        self.close_timer = self.loop.call_later(patience_s, self.transport.abort)
+        self.close_timer = self.loop.call_later(patience_s, self.abort)
 
     def abort(self) -> None:
+        """The kernel forgets it, too: it would go on to offer what it has taken to a peer that reads nothing."""
         self._detach()
+        if not self.transport.is_closing():
+            with contextlib.suppress(OSError):
+                self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _FORGET)
         self.transport.abort()
 
     def _detach(self) -> None:

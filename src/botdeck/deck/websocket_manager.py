@@ -8,7 +8,7 @@ import asyncio
 import itertools
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,6 +20,10 @@ from botdeck.models import BotList, BotStatus, DashboardStats, LogLine, Operator
 
 SIGN_IN = 4401
 FLUSH_GAP_S = 0.016
+LOG_FRAME_CHARACTERS = 32 * 1024
+"""Of lines in one message, unless a single line is longer: whoever is slow is left with half a message at most."""
+_LINE_CHARACTERS = 160
+"""Of a line without its text."""
 WRITE_BYTES = 64 * 1024
 """One write, unless a single message is longer. What a browser does not take of it waits with the deck."""
 KEPT_EMPTY_S = 60.0
@@ -84,8 +88,10 @@ class ConnectionManager:
 
     def follow(self, client: LiveClient, bot: str | None, first: bytes, positions: dict[str, int]) -> None:
         """Write the frame `first` to it, then whatever comes after the positions (those of another topic do not
-        count), from now on as it is published."""
-        client.lost()
+        count), from now on as it is published. Nothing happens if it went meanwhile."""
+        client.unfollow()
+        if client.gone:
+            return
         audience = self._audience(bot)
         client.bot = bot
         audience.join(client, {topic.name: positions.get(topic.name, topic.seq) for topic in audience.topics})
@@ -104,7 +110,6 @@ class ConnectionManager:
         audience = self._audiences.get(bot)
         if audience is None or resume.epoch != self._envelopes.epoch:
             return False
-        self.flush()
         return all(topic.knows(resume.positions.get(topic.name, -1)) for topic in audience.topics)
 
     def watched(self) -> set[str]:
@@ -161,8 +166,9 @@ class ConnectionManager:
 
     def broadcast_log(self, bot: str, lines: Sequence[LogLine], dropped: int = 0) -> None:
         """To those who follow the bot; `dropped` lines before these were left out for all."""
-        if bot in self._audiences:
-            self._publish(log_topic(bot), "log", "", partial(log_data, bot, lines, dropped), len(lines) + dropped)
+        for part in _in_batches(lines):
+            self._publish(log_topic(bot), "log", "", partial(log_data, bot, part, dropped), len(part) + dropped)
+            dropped = 0
 
     def broadcast_heartbeat(self) -> None:
         """To everyone who is ready, with a ping."""
@@ -215,18 +221,17 @@ class ConnectionManager:
     def _encode(self, due: _Due) -> Update | None:
         topic = due.topic
         try:
-            update = topic.add(
-                due.kind,
-                due.key,
-                lambda seq: self._envelopes.update(due.kind, topic.name, seq, due.data()),
-                due.lines,
-            )
+            data = due.data()
         except Exception:
             # One message that cannot be written must not still all pages.
             _log.exception("A message of the kind %s could not be encoded; it is passed over", due.kind)
-            return None
+            if not due.lines:
+                return None
+            data = log_data(topic.name.removeprefix(log_topic("")), [], due.lines)
         self._published += 1
-        return update
+        return topic.add(
+            due.kind, due.key, lambda seq: self._envelopes.update(due.kind, topic.name, seq, data), due.lines
+        )
 
     def _enqueue(self, audience: Audience, data: bytes, advance: dict[str, int]) -> None:
         idle = not self._writes
@@ -255,24 +260,36 @@ class ConnectionManager:
 
     def _catch_up(self, client: LiveClient) -> None:
         """Write what it missed, as far as its connection takes it. What is left out is told."""
-        self.flush()
+        # Those who are ready have had what is encoded, so that it can go on with them. What is due waits for its time:
+        # else each of many who come or drain at once would cost a flush to all.
+        self._write_all()
         while client.shard and client.behind is not None and not client.connection.waiting_bytes:
-            gaps, updates = self._missed(self._audiences[client.bot], client.behind)
+            audience = self._audiences[client.bot]
+            if not all(topic.knows(client.behind[topic.name]) for topic in audience.topics):
+                client.connection.abort()  # so slow that its gap cannot be told: it gets a snapshot when it comes back
+                return
+            gaps, updates = self._missed(audience, client.behind)
             part = next(in_writes(updates, WRITE_BYTES), None)
             if part is None:
                 client.shard.caught_up(client)
                 return
-            client.behind |= {name: update.seq for name, update in part}
-            client.connection.write(b"".join([*gaps, *(update.frame for _, update in part)]))
+            advance = {name: update.seq for name, update in part}
+            # The gap of a topic of which nothing fits in is told with the next part, and once.
+            told = [gap for name, gap in gaps.items() if name in advance]
+            client.behind |= advance
+            client.connection.write(b"".join([*told, *(update.frame for _, update in part)]))
 
-    def _missed(self, audience: Audience, positions: dict[str, int]) -> tuple[list[bytes], list[tuple[str, Update]]]:
-        gaps, updates = [], []
+    def _missed(
+        self, audience: Audience, positions: dict[str, int]
+    ) -> tuple[dict[str, bytes], list[tuple[str, Update]]]:
+        """The gaps to tell, by topic, and what comes after them."""
+        gaps, updates = {}, []
         for topic in audience.topics:
             seq = positions[topic.name]
             missed = topic.since(seq)
             if len(missed.updates) < topic.seq - seq:
                 gap = Gap(topic=topic.name, to=topic.seq, dropped=missed.dropped)
-                gaps.append(self._envelopes.gap(gap))
+                gaps[topic.name] = self._envelopes.gap(gap)
             updates += [(topic.name, update) for update in missed.updates]
         return gaps, updates
 
@@ -288,3 +305,15 @@ class ConnectionManager:
             self._published += 1
             self._topics[name] = Topic(name, self._published)
         return self._topics[name]
+
+
+def _in_batches(lines: Sequence[LogLine]) -> Iterator[Sequence[LogLine]]:
+    start = size = 0
+    for index, line in enumerate(lines):
+        length = len(line.text) + _LINE_CHARACTERS
+        if size and size + length > LOG_FRAME_CHARACTERS:
+            yield lines[start:index]
+            start, size = index, 0
+        size += length
+    if start < len(lines):
+        yield lines[start:]
