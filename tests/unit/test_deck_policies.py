@@ -8,16 +8,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from botdeck.deck.live_client import Farewell, LiveClient
+from botdeck.deck.outbox import MOST_LINES, Outbox
 
 from botdeck.deck import live_client, log_feed
 from botdeck.deck import tries as tries_module
 from botdeck.deck.clock import SYSTEM_CLOCK, Clock
 from botdeck.deck.dashboard import day_bounds
 from botdeck.deck.envelopes import Envelope, Envelopes
-from botdeck.deck.live_client import Farewell, LiveClient
 from botdeck.deck.log_feed import LogFeed
 from botdeck.deck.messages import Snapshot
-from botdeck.deck.outbox import MOST_LINES, Outbox
 from botdeck.deck.throttle import Throttle
 from botdeck.deck.tries import Tries
 from botdeck.deck.websocket_manager import ConnectionManager
