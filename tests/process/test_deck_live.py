@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from botdeck.deck.clock import SYSTEM_CLOCK, Clock
 from botdeck.deck import liveness
-from botdeck.models import Role, State
+from botdeck.deck.clock import SYSTEM_CLOCK, Clock
+from botdeck.models import Role
 
 from ..unit.deck_house import PASSWORD, House, LiveBrowser, ScriptedRunner, a_deck, a_line, a_status, eventually
+from ..unit.live_page import LivePage
 
 pytestmark = pytest.mark.process
 
@@ -26,17 +27,6 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         yield house
 
 
-def lines_of(browser: LiveBrowser) -> list[str]:
-    """All log lines a page has: those of its last snapshot, and what came after."""
-    texts: list[str] = []
-    for message in browser.messages:
-        if message["type"] == "snapshot":
-            texts = [line["text"] for line in (message["data"]["stats"] or {"recent_logs": []})["recent_logs"]]
-        elif message["type"] == "log":
-            texts += [line["text"] for line in message["data"]["lines"]]
-    return texts
-
-
 async def test_a_page_begins_with_a_snapshot(house: House) -> None:
     async with house.set_up() as page, house.runner("local", "helper", "news") as runner:
         await runner.say("helper", "one", "two")
@@ -45,7 +35,6 @@ async def test_a_page_begins_with_a_snapshot(house: House) -> None:
 
     data = message["data"]
     assert message["type"] == "snapshot"
-    assert message["seq"] == 1
     assert data["operator"] == {"user_id": "1", "name": "ann", "role": "admin"}
     assert [bot["bot"] for bot in data["fleet"]["bots"]] == ["helper", "news"]
     assert data["fleet"]["default_bot"] == data["stats"]["bot"] == "helper"
@@ -73,72 +62,42 @@ async def test_two_browsers_see_an_action_of_one_of_them(house: House) -> None:
     assert [figures["bot_uptime"] for figures in stats] == [None, None]
 
 
-async def test_every_message_has_the_epoch_and_the_next_seq(house: House) -> None:
+async def test_every_update_has_the_epoch_and_the_next_seq_of_its_topic(house: House) -> None:
     async with house.set_up() as page, house.runner("local", "helper") as runner, house.browser(page) as browser:
         await browser.next_of("snapshot")
         for number in range(5):
             await runner.emit("helper", "user.seen", **{"user.id": f"u{number}"})
             await runner.tell(a_status("helper", restarts=number))
         await runner.say("helper", "the end")
-        await browser.next_of("log")
+        await browser.until_shown(lambda shown: shown.stats["total_users"] == 5 and len(shown.lines) == 1)
 
-    assert [message["seq"] for message in browser.messages] == list(range(1, len(browser.messages) + 1))
+    snapshot, *updates = browser.messages
+    assert set(snapshot["data"]["positions"]) == {"overview", "bot/helper", "log/helper"}
+    for topic, position in snapshot["data"]["positions"].items():
+        seqs = [message["seq"] for message in updates if message.get("topic") == topic]
+        assert seqs == list(range(position + 1, position + 1 + len(seqs)))
+        assert seqs
     assert len({message["epoch"] for message in browser.messages}) == 1
 
 
-async def test_a_snapshot_and_the_updates_after_it_are_a_later_snapshot(house: House) -> None:
-    async with house.set_up() as page, house.runner("local", "helper", "news") as runner, house.browser(page) as early:
-        first = await early.subscribe("helper")
-        for number in range(30):
-            await runner.say("helper", f"line {number}")
-            if number % 5 == 0:
-                event = {"user.id": f"u{number}", "chat.message.id": str(number)}
-                await runner.emit("helper", "message.received", **event)
-                await runner.tell(a_status("news", State.BACKOFF, restarts=number, uptime_s=None))
-        await runner.tell_fleet("news", "helper", "third")
-        async with house.browser(page) as late:
-            await eventually(lambda: house.deck.fleet.names() == ["news", "helper", "third"])
-            later = await late.subscribe("helper")
-        await early.until(lambda m: m["type"] == "bot_list" and len(m["data"]["bots"]) == 3)
-        await runner.say("helper", "the end")
-        await early.until(lambda _: settled(fold(first, early.messages), later))
+async def test_two_pages_get_the_same_bytes(house: House) -> None:
+    async with (
+        house.set_up() as page,
+        house.runner("local", "helper") as runner,
+        house.browser(page) as one,
+        house.browser(page) as other,
+    ):
+        for browser in (one, other):
+            await browser.next_of("snapshot")
+        await runner.say("helper", "line")
+        for browser in (one, other):
+            await browser.next_of("log")
 
-    folded = fold(first, early.messages)
-    assert folded["lines"][:-1] == [line["text"] for line in later["stats"]["recent_logs"]]
-    assert timeless(folded["fleet"]) == timeless(later["fleet"])
-    assert folded["stats"]["messages_today"] == later["stats"]["messages_today"] == 6
-    assert folded["stats"]["total_users"] == later["stats"]["total_users"] == 6
-
-
-def settled(folded: dict[str, Any], later: dict[str, Any]) -> bool:
-    """The last line is there, and the figures, which may come up to 100 ms later."""
-    return folded["lines"][-1] == "the end" and folded["stats"]["messages_today"] == later["stats"]["messages_today"]
-
-
-def fold(snapshot: dict[str, Any], messages: list[dict[str, Any]]) -> dict[str, Any]:
-    """What a page shows."""
-    fleet, stats = dict(snapshot["fleet"]), snapshot["stats"]
-    lines = [line["text"] for line in stats["recent_logs"]]
-    for message in messages:
-        data = message["data"]
-        match message["type"]:
-            case "bot_status":
-                fleet["bots"] = [data if bot["bot"] == data["bot"] else bot for bot in fleet["bots"]]
-            case "bot_list":
-                fleet = data
-            case "dashboard_stats":
-                stats = data
-            case "log":
-                lines += [line["text"] for line in data["lines"]]
-    return {"fleet": fleet, "stats": stats, "lines": lines}
-
-
-def timeless(fleet: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{key: value for key, value in bot.items() if key != "uptime_s"} for bot in fleet["bots"]]
+    assert one.messages[-1] == other.messages[-1]
 
 
 async def test_no_line_is_lost_or_doubled_around_a_snapshot(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    pages: list[list[str]] = []
+    pages: list[LivePage] = []
     read_at_once = house.storage.logs
 
     async def read_slowly(*arguments: Any, **more: Any) -> Any:
@@ -167,10 +126,10 @@ async def test_no_line_is_lost_or_doubled_around_a_snapshot(house: House, monkey
                 await browser.subscribe("helper")
                 await browser.next_of("log")
                 await browser.next_of("log")
-                pages.append(lines_of(browser))
+                pages.append(browser.page)
 
-    for texts in pages:
-        numbers = [int(text.split()[1]) for text in texts]
+    for shown in pages:
+        numbers = [int(shown.lines[line].split()[1]) for line in sorted(shown.lines)]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
@@ -233,7 +192,7 @@ async def test_figures_that_change_fast_are_told_ten_times_a_second_and_the_last
 async def test_a_browser_that_never_reads_delays_nobody_and_is_cut(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_client, "STALLED_AFTER_S", 3.0)
+    monkeypatch.setattr(liveness, "STUCK_S", 3.0)
     text = "x" * 10_000
     async with (
         house.set_up() as page,
@@ -245,7 +204,7 @@ async def test_a_browser_that_never_reads_delays_nobody_and_is_cut(
         await stalled.next_of("snapshot")
         stop_reading(stalled)
         longest, number = 0.0, 0
-        while len(house.deck.hub._clients) == 2:
+        while len(house.deck.hub.clients) == 2:
             number += 1
             assert number < 20_000, "the stalled browser was never cut"
             began = time.monotonic()
@@ -275,6 +234,7 @@ async def test_a_browser_that_never_reads_does_not_hold_up_the_end(house: House)
         for number in range(1, 600):
             house.deck.logs.add("helper", [a_line(number, "x" * 10_000)])
             house.deck.logs._flush("helper")
+            house.deck.hub.flush()
             await asyncio.sleep(0)
             if not connection.writable.is_set():
                 break
@@ -307,16 +267,6 @@ async def test_signing_out_closes_the_sockets_of_that_session_only(house: House)
     assert farewells == [(4401, "You signed out.")] * 2
     assert took < 5
     assert still_served["operator"]["name"] == "ann"
-
-
-async def test_a_session_that_ends_meanwhile_ends_its_socket(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "CHECK_SESSION_EVERY_S", 0.05)
-    async with house.set_up() as page, house.browser(page) as browser:
-        await browser.next_of("snapshot")
-        (session,) = await house.storage.documents("session")
-        await house.storage.delete_document("session", session.id)
-
-        assert await browser.closed() == (4401, "The session is over. Sign in again.")
 
 
 async def test_text_that_is_no_utf8_ends_the_connection_without_a_traceback(

@@ -47,7 +47,8 @@ class LivePage:
         self.fleet: Message = {"default_bot": None, "bots": []}
         self.runners: list[Message] = []
         self.operator: Message = {}
-        self.stats: Message | None = None
+        self.stats: Any = None
+        """Null when there is no such bot."""
         self.lines: dict[int, str] = {}
         """Of the followed bot, by id."""
         self.holes: list[Hole] = []
