@@ -63,7 +63,8 @@ class Trial:
         """From SIGTERM to the end, while many do not read."""
         ports = set(self._crowd.stall(MANY))
         time.sleep(FILLING_S)
-        assert still_there(self._stack.port, ports) == len(ports)
+        left = still_there(self._stack.port, ports)
+        assert left == MANY, f"of {len(ports)} that stopped reading only {left} are there after {FILLING_S:g} s"
         deck = self._stack.deck
         assert deck
         began = time.monotonic()
@@ -114,6 +115,7 @@ def measure(pages: int, seconds: float) -> tuple[dict[str, report.Figures], floa
                 f"{MANY} stop": trial.stalled(MANY),
                 "nobody again": trial.nobody(),
             }
+            print(report.table(rows), flush=True)
             return rows, trial.ending_s()
 
 

@@ -22,6 +22,7 @@ from botdeck.settings import CONFIG_NAME, DeckSettings, Settings
 SEND_BUFFER_BYTES = 128 * 1024
 """Of the kernel, per connection: what a page that stopped reading costs, and how soon that is noticed."""
 DEAD_AFTER_MS = 15_000
+"""Of runners and of what is asked over HTTP; pages of the live channel are looked after by `liveness`."""
 BACKLOG = 512
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  (translated, not bound)
 _log = logging.getLogger(__name__)

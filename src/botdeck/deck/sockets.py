@@ -19,6 +19,8 @@ WAKE = "botdeck.wake"
 LONGEST_REASON_BYTES = 123
 _GRACE_S = 0.5
 _FORGET = struct.pack("ii", 1, 0)
+_CLOSING_MS = 15_000
+"""So long the kernel tries to bring the rest to the peer of a connection that is closing."""
 
 
 class Listener(Protocol):
@@ -58,6 +60,9 @@ class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
             return
         self.stop_keepalive()
         self.transport.set_write_buffer_limits(high=0)
+        # The kernel counts from the first time that a slow peer had no room, whatever it took since, and so would cut
+        # living ones. Who stands still is for `liveness` to say.
+        self._set(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 0)
         self.listener = listener
 
     @property
@@ -91,15 +96,18 @@ class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
     def abort(self) -> None:
         """The kernel forgets it, too: it would go on to offer what it has taken to a peer that reads nothing."""
         self._detach()
-        if not self.transport.is_closing():
-            with contextlib.suppress(OSError):
-                self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _FORGET)
+        self._set(socket.SOL_SOCKET, socket.SO_LINGER, _FORGET)
         self.transport.abort()
 
     def _detach(self) -> None:
         listener, self.listener = self.listener, None
         if listener:
             listener.lost()
+            self._set(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _CLOSING_MS)
+
+    def _set(self, level: int, option: int, value: int | bytes) -> None:
+        with contextlib.suppress(OSError):  # it broke, or is closed already
+            self.transport.get_extra_info("socket").setsockopt(level, option, value)
 
     def data_received(self, data: bytes) -> None:
         if self.listener:
