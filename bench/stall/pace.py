@@ -1,10 +1,12 @@
 """What there is to hear: a runner in a process of its own tells a status at a steady pace, and bursts of lines."""
 
 import asyncio
+import contextlib
 import multiprocessing
 import time
 
 from tests.unit.deck_house import a_status
+from websockets.exceptions import ConnectionClosed
 
 from bench.house.live import scripted_runner
 from bench.house.stack import Stack
@@ -12,13 +14,15 @@ from bench.house.stack import Stack
 BOT = "paced"
 PACE_S = 0.05
 STATUS_BYTES = 2000
+SENT_AT = "sent at "
 LINES_EVERY = 20
 LINES = 30
 LINE_BYTES = 1000
 
 
 def _run(stack: Stack) -> None:
-    asyncio.run(_tell(stack))
+    with contextlib.suppress(ConnectionClosed):  # the deck ends first
+        asyncio.run(_tell(stack))
 
 
 async def _tell(stack: Stack) -> None:
@@ -26,7 +30,9 @@ async def _tell(stack: Stack) -> None:
         number, at = 0, time.monotonic()
         while True:
             number += 1
-            await runner.tell(a_status(BOT, restarts=number, reason="x" * STATUS_BYTES))
+            await runner.tell(
+                a_status(BOT, restarts=number, reason=f"{SENT_AT}{time.monotonic():.6f} {'x' * STATUS_BYTES}")
+            )
             if number % LINES_EVERY == 0:
                 lines = "".join(f"{number} {n} {'y' * LINE_BYTES}\n" for n in range(LINES))
                 await runner.send_data(f"{BOT}/r1/out", lines.encode())

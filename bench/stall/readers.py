@@ -13,21 +13,25 @@ from multiprocessing.connection import Connection
 
 from tests.unit.live_wire import CLOSE, PING, TEXT, Frames
 
+from bench.stall.pace import PACE_S, SENT_AT
+
 READ_BYTES = 128 * 1024
 STALLED_RECEIVE_BYTES = 16 * 1024
 """Of the kernel, for those who will stop: so the deck's own buffers fill."""
 ARRIVALS_PER_S = 150.0
 _PONG = b"\x8a\x84\0\0\0\0deck"
 _CLOSE = b"\x88\x80\0\0\0\0"
+_SENT_AT = re.compile(SENT_AT.encode() + rb"([0-9.]+)")
 _GO_AWAY = re.compile(rb'"after_s":([0-9.]+),"spread_s":([0-9.]+)')
 
 
 class Reader:
-    __slots__ = ("frames", "heard_at", "socket")
+    __slots__ = ("frames", "heard_at", "sent_at", "socket")
 
     def __init__(self, port: int, handshake: bytes, receives: int | None) -> None:
         self.frames = Frames()
         self.heard_at: float | None = None
+        self.sent_at = 0.0
         while (wait_s := self._open(port, handshake, receives)) is not None:
             time.sleep(wait_s)
         self.socket.setblocking(False)
@@ -63,9 +67,9 @@ class Reader:
 
 @dataclass
 class Silence:
-    """Seconds between two messages of the pace, of all who read."""
+    """Of all who read: by how many seconds two messages came further apart than they were sent."""
 
-    gaps: list[float] = field(default_factory=list)
+    beyond: list[float] = field(default_factory=list)
     readers: int = 0
     lost: int = 0
 
@@ -136,7 +140,8 @@ class Readers:
         self._silence.readers = len(self._reading)
         now = time.monotonic()
         # Those who hear nothing at all any more must not be left out.
-        self._silence.gaps += [now - one.heard_at for one in self._reading.values() if one.heard_at is not None]
+        heard = [one.heard_at for one in self._reading.values() if one.heard_at is not None]
+        self._silence.beyond += [max(0.0, now - at - PACE_S) for at in heard]
         return self._silence
 
     def _read(self, reader: Reader, now: float) -> None:
@@ -156,10 +161,13 @@ class Readers:
                 self._say(reader, _CLOSE)
                 self._lose(reader)
                 return
-            elif payload.startswith(b'{"type":"bot_status"'):
-                if reader.heard_at is not None:
-                    self._silence.gaps.append(now - reader.heard_at)
-                reader.heard_at = now
+            elif payload.startswith(b'{"type":"bot_status"') and (sent := _SENT_AT.search(payload)):
+                self._note(reader, now, float(sent[1]))
+
+    def _note(self, reader: Reader, now: float, sent_at: float) -> None:
+        if reader.heard_at is not None:
+            self._silence.beyond.append(max(0.0, now - reader.heard_at - (sent_at - reader.sent_at)))
+        reader.heard_at, reader.sent_at = now, sent_at
 
     def _say(self, reader: Reader, frame: bytes) -> None:
         with contextlib.suppress(OSError):

@@ -7,13 +7,9 @@ GONE = {"06", "07"}
 """TIME_WAIT and CLOSE: nothing is kept for it any more."""
 
 
-def still_there(port: int, peers: Collection[int]) -> int:
-    """How many connections from the ports of the peers to a server's port there are at its end, in whatever state."""
-    return len(waiting_bytes(port, peers))
-
-
 def waiting_bytes(port: int, peers: Collection[int]) -> list[int]:
-    """What waits in the kernel to be sent on each of them."""
+    """What waits in the kernel to be sent on each connection from the ports of the peers to a server's port, as long as
+    that is there at its end, in whatever state."""
     found = []
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         _, local, remote, state, queues, *_ = line.split()
