@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from botdeck.deck import liveness
+from botdeck.deck import liveness, log_feed
 from botdeck.deck.clock import SYSTEM_CLOCK, Clock
-from botdeck.models import Role
+from botdeck.deck.websocket_manager import FLUSH_GAP_S
+from botdeck.models import Role, State
 
 from ..unit.deck_house import PASSWORD, House, LiveBrowser, ScriptedRunner, a_deck, a_line, a_status, eventually
 from ..unit.live_page import LivePage
@@ -187,6 +188,123 @@ async def test_figures_that_change_fast_are_told_ten_times_a_second_and_the_last
 
     told = [m for m in browser.messages if m["type"] == "dashboard_stats"]
     assert len(told) <= 2 + took / 0.1
+
+
+async def test_a_storm_of_statuses_is_told_as_often_as_is_flushed_and_the_last_is_right(house: House) -> None:
+    async with house.set_up() as page, house.runner("local", "helper") as runner, house.browser(page) as browser:
+        await browser.next_of("snapshot")
+        began = time.monotonic()
+        for number in range(1, 401):
+            await runner.tell(a_status("helper", restarts=number))
+        await browser.until_shown(lambda shown: shown.fleet["bots"][0]["restarts"] == 400)
+        took = time.monotonic() - began
+
+    told = [m for m in browser.messages if m["type"] == "bot_status"]
+    assert len(told) <= 2 + took / FLUSH_GAP_S
+
+
+async def test_lines_come_in_batches_of_50_ms(house: House) -> None:
+    async with house.set_up() as page, house.runner("local", "helper") as runner, house.browser(page) as browser:
+        await browser.next_of("snapshot")
+        began = time.monotonic()
+        for number in range(200):
+            await runner.send_data("helper/r1/out", f"line {number}\n".encode())
+        await browser.until_shown(lambda shown: len(shown.lines) == 200)
+        took = time.monotonic() - began
+
+    assert len([m for m in browser.messages if m["type"] == "log"]) <= 2 + took / log_feed.GAP_S
+
+
+def read_slowly(house: House, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Snapshots are not ready before the event is set."""
+    ready, read_at_once = asyncio.Event(), house.storage.logs
+
+    async def read(*arguments: Any, **more: Any) -> Any:
+        answer = await read_at_once(*arguments, **more)
+        await ready.wait()
+        return answer
+
+    monkeypatch.setattr(house.storage, "logs", read)
+    return ready
+
+
+async def test_who_signs_out_while_a_snapshot_is_read_gets_none(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with house.set_up() as page, house.runner("local", "helper") as runner:
+        ready = read_slowly(house, monkeypatch)
+        async with house.browser(page) as browser:
+            await eventually(lambda: len(house.deck.hub.clients) == 1 and house.deck.hub.is_watched("helper"))
+            await page.post("api/auth/logout")
+            ready.set()
+            await runner.tell(a_status("helper", State.STOPPED))
+            assert await browser.closed() == (4401, "You signed out.")
+        await eventually(lambda: not house.deck.hub.clients)
+
+    assert browser.messages == []
+    assert house.deck.hub._audiences["helper"].members == 0
+
+
+async def test_a_bot_that_goes_while_its_snapshot_is_read_is_not_followed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house.set_up() as page, house.runner("local", "helper", "news") as runner:
+        ready = read_slowly(house, monkeypatch)
+        async with house.browser(page) as browser:
+            await eventually(lambda: house.deck.hub.is_watched("helper"))
+            await runner.tell_fleet("news")
+            await eventually(lambda: house.deck.fleet.names() == ["news"])
+            ready.set()
+            await browser.until_shown(lambda shown: bool(shown.stats) and shown.stats["bot"] == "news")
+
+    assert browser.page.places.keys() == {"overview", "bot/news", "log/news"}
+
+
+async def test_who_is_woken_for_nothing_gets_no_snapshot(house: House) -> None:
+    async with house.set_up() as page, house.runner("local", "helper") as runner, house.browser(page) as browser:
+        await browser.next_of("snapshot")
+        (connection,) = (client.connection for client in house.deck.hub.clients)
+        for _ in range(20):
+            connection.wake()
+        await runner.say("helper", "a line")
+        await browser.next_of("log")
+
+    assert browser.page.counts["snapshot"] == 1
+
+
+async def test_the_kernel_forgets_whom_the_deck_lets_go_of(house: House) -> None:
+    async with house.set_up() as page, house.runner("local", "helper"), house.browser(page, max_queue=1) as stalled:
+        await stalled.next_of("snapshot")
+        stop_reading(stalled)
+        (client,) = house.deck.hub.clients
+        ports = client.connection.transport.get_extra_info("socket").getsockname()[1], port_of(stalled)
+        for number in range(1, 600):
+            house.deck.hub.broadcast_log("helper", [a_line(number, "x" * 10_000)])
+            house.deck.hub.flush()
+        assert client.connection.waiting_bytes > 0
+        client.connection.abort()
+        await eventually(lambda: ports not in kernel_sockets())
+        stalled.socket.transport.abort()
+
+
+def port_of(browser: LiveBrowser) -> int:
+    port: int = browser.socket.transport.get_extra_info("socket").getsockname()[1]
+    return port
+
+
+def kernel_sockets() -> set[tuple[int, int]]:
+    """Local and remote port of all of them, in whatever state."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {(int(row[1][-4:], 16), int(row[2][-4:], 16)) for row in rows}
+
+
+async def test_the_kernel_itself_cuts_no_page_for_being_slow(house: House) -> None:
+    async with house.set_up() as page, house.runner("local", "helper"), house.browser(page) as browser:
+        await browser.next_of("snapshot")
+        (client,) = house.deck.hub.clients
+        end = client.connection.transport.get_extra_info("socket")
+
+        assert end.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 0
+        client.connection.part(4401, "You signed out.")
+        assert end.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) > 0
 
 
 async def test_a_browser_that_never_reads_delays_nobody_and_is_cut(
