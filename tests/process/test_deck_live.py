@@ -281,7 +281,8 @@ async def test_the_kernel_forgets_whom_the_deck_lets_go_of(house: House) -> None
             house.deck.hub.flush()
         assert client.connection.waiting_bytes > 0
         client.connection.abort()
-        await eventually(lambda: ports not in kernel_sockets())
+        await eventually(lambda: client.connection not in house.open_websockets())
+        assert ports not in kernel_sockets()
         stalled.socket.transport.abort()
 
 

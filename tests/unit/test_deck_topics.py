@@ -38,7 +38,7 @@ def test_of_each_key_the_newest_is_kept_in_the_order_of_their_seqs() -> None:
     assert topic.since(15).updates == []
 
 
-def test_a_list_takes_the_place_of_all_statuses_before_it_and_of_nothing_else() -> None:
+def test_a_list_takes_the_place_of_all_statuses_and_samples_before_it_and_of_nothing_else() -> None:
     topic = Topic(OVERVIEW, 0)
     topic.add("bot_status", "helper", a_frame("helper"))
     topic.add("samples", "local", a_frame("samples"))
@@ -46,7 +46,7 @@ def test_a_list_takes_the_place_of_all_statuses_before_it_and_of_nothing_else() 
     topic.add("bot_list", "", a_frame("list"))
     topic.add("bot_status", "news", a_frame("news"))
 
-    assert frames(topic.since(0).updates) == ["samples@2", "runners@3", "list@4", "news@5"]
+    assert frames(topic.since(0).updates) == ["runners@3", "list@4", "news@5"]
 
 
 def test_of_lines_the_last_are_kept_and_the_others_counted() -> None:

@@ -29,7 +29,7 @@ class Tail:
 
 POLICIES: dict[str, Latest | Tail] = {
     "bot_status": Latest(),
-    "bot_list": Latest(supersedes=("bot_status",)),
+    "bot_list": Latest(supersedes=("bot_status", "samples")),
     "samples": Latest(),
     "runners": Latest(),
     "dashboard_stats": Latest(),
@@ -107,8 +107,8 @@ class Topic:
         return self._counts[-1] - self._counts[max(0, len(self._counts) - 1 - (self.seq - seq))]
 
     def _keep_latest(self, policy: Latest, kind: str, key: str, update: Update) -> None:
-        for gone in [one for one in self._kept if one[0] in policy.supersedes]:
-            del self._kept[gone]
+        if policy.supersedes:
+            self._kept = {one: kept for one, kept in self._kept.items() if one[0] not in policy.supersedes}
         # To the end: what is kept is in order.
         self._kept.pop((kind, key), None)
         self._kept[kind, key] = update

@@ -15,7 +15,7 @@ from functools import partial
 from botdeck.deck.audience import Audience, Connection, LiveClient, Shard
 from botdeck.deck.envelopes import PING, Envelopes, encoded, log_data
 from botdeck.deck.messages import Gap, Resume, RunnerList, SampleList
-from botdeck.deck.topics import OVERVIEW, POLICIES, Latest, Topic, Update, bot_topic, in_writes, log_topic
+from botdeck.deck.topics import OVERVIEW, POLICIES, Tail, Topic, Update, bot_topic, in_writes, log_topic
 from botdeck.models import BotList, BotStatus, DashboardStats, LogLine, Operator, RunnerStatus
 
 SIGN_IN = 4401
@@ -187,11 +187,10 @@ class ConnectionManager:
         if topic is None:
             return  # nobody is there, nor was lately
         policy = POLICIES[kind]
-        if isinstance(policy, Latest):
-            for superseded in [one for one in self._due if one[1] in policy.supersedes]:
-                del self._due[superseded]
-        else:
+        if isinstance(policy, Tail):
             key = str(next(self._batches))
+        elif policy.supersedes:
+            self._due = {one: due for one, due in self._due.items() if one[1] not in policy.supersedes}
         # To the end, not in the older one's place: it must not overtake what came between.
         self._due.pop((topic_name, kind, key), None)
         self._due[topic_name, kind, key] = _Due(topic, kind, key, data, lines)
