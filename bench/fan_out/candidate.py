@@ -86,7 +86,7 @@ def paced(order: Order) -> Iterator[range]:
     for begin in range(order.first, order.first + order.count, order.burst):
         yield range(begin, min(begin + order.burst, order.first + order.count))
         due = max(due + order.pace_s, time.monotonic())
-        time.sleep(due - time.monotonic())
+        time.sleep(max(0.0, due - time.monotonic()))
 
 
 def _listens(port: int) -> bool:

@@ -1,4 +1,4 @@
-"""Getting what is compared: Python and npm packages into .bench/, Debian packages on the system; and compiling C there."""
+"""Getting what is compared: Python and npm packages into .bench/, and C, compiled there."""
 
 import venv
 from pathlib import Path

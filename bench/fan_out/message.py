@@ -1,5 +1,5 @@
-"""The message that all servers send: what a page is told when a bot's status changes. Its reason holds a number and when
-it was published, which load.c looks for. Standard library only: the servers run with interpreters of their own."""
+"""The message that all servers send: what a page is told when a bot's status changes. Its reason holds a number and
+when it was published, which load.c looks for. Standard library only: the servers run with interpreters of their own."""
 
 import json
 import time

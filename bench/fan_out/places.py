@@ -1,30 +1,38 @@
-"""Where things are: on which core, and in which folder."""
+"""Where things are and run, and how many files they may have open."""
 
 import contextlib
 import os
 import resource
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 FOLDER = Path(__file__).parent
 SERVERS = FOLDER / "servers"
+MANY_FILES = 1 << 16
 
 
-def cores() -> tuple[int, int]:
-    """For the server, and for the clients and whoever publishes. The same one where there is no second."""
-    there = sorted(os.sched_getaffinity(0))
-    return there[0], there[-1]
+@dataclass(frozen=True)
+class Cores:
+    """The same one where there is no second; the times until the last client had a message mean little then."""
+
+    server: int
+    clients: int
+
+    @classmethod
+    def of_this_process(cls) -> Self:
+        there = sorted(os.sched_getaffinity(0))
+        return cls(there[0], there[-1])
 
 
 def on_core(core: int, command: list[str]) -> list[str]:
     return ["taskset", "--cpu-list", str(core), *command]
 
 
-def allow_many_files() -> int:
-    """As many open files as this user may have, for this process and those it starts; returns how many."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+def allow_many_files() -> None:
+    """As many as this user may have, for this process and those it starts."""
     with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (1 << 16, max(hard, 1 << 16)))
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (MANY_FILES, MANY_FILES))
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -10,8 +10,8 @@ from bench.fan_out.libraries import (
     NodeWs,
     Picows,
     PythonSocketIo,
-    SocketIo,
     Socketify,
+    SocketIo,
     WebsocketsBroadcast,
     Writer,
 )

@@ -15,7 +15,7 @@ connections: list[WebSocket] = []
 
 async def broadcast(number: int) -> None:
     said = message(number)
-    for websocket in list(connections):
+    for websocket in connections:
         await websocket.send_json(said)
 
 

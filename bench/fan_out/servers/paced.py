@@ -1,5 +1,5 @@
-"""Publishing as ordered on the standard input, "FIRST COUNT PACE_US BURST": COUNT messages numbered from FIRST, a burst at
-a time. Who cannot keep the pace goes on without a pause, and does not try to catch up."""
+"""Publishing as ordered on the standard input, "FIRST COUNT PACE_US BURST": COUNT messages numbered from FIRST, a burst
+at a time. Who cannot keep the pace goes on without a pause, and does not try to catch up."""
 
 import asyncio
 import sys

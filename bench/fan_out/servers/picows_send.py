@@ -1,6 +1,5 @@
 """picows: a WebSocket transport in Cython; send() to each client, on uvloop as its authors measure it."""
 
-import asyncio
 import sys
 
 import uvloop

@@ -1,7 +1,7 @@
 """socketify: uWebSockets from Python; publish() to a topic that all are subscribed to.
 
-Its asyncio loop never sleeps while there is something to do (app.run() takes a whole core at 40 messages a second), which
-would be counted as the cost of the messages. So it is driven by its libuv loop, which sleeps, and by timers of that.
+Its asyncio loop hardly ever sleeps (app.run() takes a whole core at 40 messages a second), and that would be counted as
+the cost of the messages. So it is driven by its libuv loop, which sleeps, and by timers of that.
 """
 
 import queue
