@@ -1,4 +1,6 @@
-"""Botdeck's own deck, whole, with its database: ten runners each tell of a bot, and every page gets to know."""
+"""Botdeck's own deck, whole, with its database: ten runners each tell of a bot, and every page gets to know.
+
+A bot each, for the deck takes a runner's next status when it has stored the last one."""
 
 import sys
 from datetime import UTC, datetime
@@ -9,14 +11,12 @@ from websockets.sync.client import ClientConnection, connect
 
 from bench.fan_out.candidate import Candidate, Order, paced
 from bench.fan_out.load import Speech
-from bench.fan_out.message import marker
+from bench.fan_out.message import BOTS, marker
 from bench.house.waiting import wait_for
 from botdeck import __version__
 from botdeck.models import Bot, BotStatus, State, Wanted
 from botdeck.protocol import frames
 
-RUNNERS = 10
-"""A runner each, so that statuses that are told at once do not wait for one another's being stored."""
 QUIET = "quiet"
 """The bot that pages follow. It does nothing, so that what is counted is the status of the others."""
 
@@ -35,13 +35,14 @@ class Botdeck(Candidate):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        wait_for((self._data_dir / "cli-token").exists, "the deck's tokens")
+        tokens = [self._data_dir / name for name in ("cli-token", "runner-token")]
+        wait_for(lambda: all(token.exists() for token in tokens), "the deck's tokens")
         self.speech = Speech(  # type: ignore[misc]
             path=f"/ws/cli?bot={QUIET}",
             headers=(f"Authorization: Bearer {self._token('cli-token')}",),
             ready=b'"type":"snapshot"',
         )
-        self._runners = [self._runner(f"runner-{number}", f"bot-{number}") for number in range(RUNNERS)]
+        self._runners = [self._runner(f"runner-{number}", f"bot-{number}") for number in range(BOTS)]
         self._quiet = self._runner("quiet", QUIET)
         return self
 
@@ -53,7 +54,7 @@ class Botdeck(Candidate):
     def publish(self, order: Order) -> None:
         for numbers in paced(order):
             for number in numbers:
-                self._runners[number % RUNNERS].send(_report(f"bot-{number % RUNNERS}", marker(number)))
+                self._runners[number % BOTS].send(_report(f"bot-{number % BOTS}", marker(number)))
 
     @property
     def _data_dir(self) -> Path:

@@ -3,8 +3,11 @@ when it was published, which load.c looks for. Standard library only: the server
 
 import json
 import time
+from datetime import UTC, datetime
 from typing import Any
 
+BOTS = 10
+"""Whose statuses they are, in turn."""
 TEMPLATE: dict[str, Any] = {
     "type": "bot_status",
     "timestamp": "2026-11-25T00:32:19.909857Z",
@@ -42,7 +45,11 @@ def marker(number: int) -> str:
 
 
 def message(number: int) -> dict[str, Any]:
-    return {**TEMPLATE, "data": {**TEMPLATE["data"], "reason": marker(number)}}
+    """Another one each time, as the deck's are: a message like the last one would compress better than in life."""
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    who = number % BOTS
+    data = {"bot": f"bot-{who}", "since": now, "reason": marker(number), "started_at": now, "runner": f"runner-{who}"}
+    return {**TEMPLATE, "timestamp": now, "seq": 10_000 + number, "data": {**TEMPLATE["data"], **data}}
 
 
 def text(number: int) -> str:

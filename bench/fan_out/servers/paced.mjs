@@ -2,13 +2,21 @@
 
 import { createInterface } from 'node:readline'
 
+const BOTS = 10
 const template = JSON.parse(process.argv[3])
 
-/** Published now. */
+/** Published now, and another one each time, like those of message.py. */
 export function message(number) {
   const nanoseconds = process.hrtime.bigint().toString().padStart(16, '0')
-  const reason = `#fan ${String(number).padStart(7, '0')} ${nanoseconds}#`
-  return { ...template, data: { ...template.data, reason } }
+  const now = new Date().toISOString().replace('Z', '000Z')
+  const data = {
+    bot: `bot-${number % BOTS}`,
+    since: now,
+    reason: `#fan ${String(number).padStart(7, '0')} ${nanoseconds}#`,
+    started_at: now,
+    runner: `runner-${number % BOTS}`,
+  }
+  return { ...template, timestamp: now, seq: 10_000 + number, data: { ...template.data, ...data } }
 }
 
 export function obey(publish) {
