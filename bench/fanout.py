@@ -8,6 +8,7 @@ of them at 1,000 clients also draws docs/images/fanout.svg. Exit code 1 when a c
 message exactly once.
 """
 
+import datetime
 import os
 import sys
 import traceback
@@ -15,9 +16,11 @@ from typing import Any
 
 from bench.fan_out import picture, roster, summary
 from bench.fan_out.candidate import Candidate
+from bench.fan_out.load import install_clients
 from bench.fan_out.places import Cores, allow_many_files
 from bench.fan_out.trial import Go, measure
 from bench.house import report
+from bench.house.packages import NotToBeHad
 from bench.house.world import World
 
 PICTURED_CLIENTS = 1000
@@ -25,6 +28,11 @@ PICTURED_CLIENTS = 1000
 
 def main() -> int:
     options = _options()
+    try:
+        install_clients()
+    except NotToBeHad as reason:
+        print(f"The clients cannot be compiled: {reason}", file=sys.stderr)
+        return 2
     versions, missing = roster.ready(options.only)
     print("  ".join(f"{name} {version}" for name, version in versions.items()))
     cores = Cores.of_this_process()
@@ -38,7 +46,7 @@ def main() -> int:
         print("\n".join(summary.sentences(rows)), flush=True)
     if PICTURED_CLIENTS in options.clients and len(versions) + len(missing) == len(roster.CANDIDATES):
         rows = by_clients[str(PICTURED_CLIENTS)]
-        print(f"\nDrawn: {picture.write(rows, PICTURED_CLIENTS, day=figures['taken_at'][:10])}")
+        print(f"\nDrawn: {picture.write(rows, PICTURED_CLIENTS, day=_day())}")
     if options.json:
         report.print_json(figures)
     return 0 if all(summary.is_complete(rows.get(summary.US)) for rows in by_clients.values()) else 1
@@ -50,7 +58,7 @@ def _options() -> Any:
     parser.add_argument(
         "--only", metavar="NAME,...", default=",".join(roster.CANDIDATES), help=f"of {', '.join(roster.CANDIDATES)}"
     )
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=5.0, help="of messages at an even pace, in each go")
     options = parser.parse_args()
     options.only = options.only.split(",")
@@ -78,6 +86,11 @@ def _try(candidate: type[Candidate], clients: int, seconds: float, cores: Cores)
         except Exception as error:
             traceback.print_exc()
             return str(error)
+
+
+def _day() -> str:
+    today = datetime.datetime.now(datetime.UTC)
+    return f"{today.day} {today:%B %Y}"
 
 
 if __name__ == "__main__":

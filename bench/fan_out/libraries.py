@@ -70,7 +70,7 @@ class FastApiLoop(InPython):
 class FastApiLoopDeflated(FastApiLoop):
     """As browsers meet it: all of them offer compression, and uvicorn accepts."""
 
-    name, label = "fastapi-deflate", "FastAPI loop, deflate offered"
+    name, label = "fastapi-deflate", "FastAPI loop, deflate"
     speech = Speech(headers=(BROWSERS_OFFER,))
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bench.fan_out.install import compiled
@@ -44,12 +45,17 @@ def frame(payload: bytes, *, opcode: int = 1) -> bytes:
     return bytes((0x80 | opcode, 0x80 | len(payload))) + bytes(4) + payload
 
 
+def install_clients() -> Path:
+    """The program. Raises NotToBeHad."""
+    return compiled(FOLDER / "load.c", "-lz")
+
+
 class Load:
     """Use: `with Load(port, speech, core) as load`."""
 
     def __init__(self, port: int, speech: Speech, core: int) -> None:
         parts = (speech.request(port), speech.hello, speech.ready, speech.ping, speech.pong)
-        command = [str(compiled(FOLDER / "load.c", "-lz")), str(port), *(part.hex() for part in parts)]
+        command = [str(install_clients()), str(port), *(part.hex() for part in parts)]
         self._process = subprocess.Popen(
             on_core(core, command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
@@ -60,6 +66,10 @@ class Load:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.communicate()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def open(self, clients: int) -> dict[str, Any]:
         """So many more; returns when they are ready, or when none has got any further for a minute."""

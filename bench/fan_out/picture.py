@@ -15,7 +15,7 @@ TOP = 92
 ROW = 26
 BAR = 14
 BOTTOM = 34
-LABELS_WIDTH = 178
+LABELS_WIDTH = 184
 VALUE_WIDTH = 58
 """Beside the longest bar."""
 
@@ -28,13 +28,13 @@ STYLE = """
   .small { font-size: 12px }
   .own { font-weight: 600 }
   .bar { fill: #b4bccb }
-  .limit { fill: none; stroke: #8b94a7; stroke-dasharray: 3 2 }
+  .limit.bar { fill: none; stroke: #8b94a7; stroke-dasharray: 3 2 }
   .own.bar { fill: #2f55d4 }
   @media (prefers-color-scheme: dark) {
     text { fill: #e8ebf2 }
     .quiet { fill: #9aa3b5 }
     .bar { fill: #4b5568 }
-    .limit { stroke: #7c869a }
+    .limit.bar { fill: none; stroke: #7c869a }
     .own.bar { fill: #5f82f0 }
   }
 """
@@ -49,8 +49,8 @@ class Panel:
 
 
 PANELS = (
-    Panel(LABELS_WIDTH, 300, "deliveries_per_cpu_s", "one by one"),
-    Panel(LABELS_WIDTH + 324, WIDTH - LABELS_WIDTH - 324, "burst_per_cpu_s", "ten at once"),
+    Panel(LABELS_WIDTH, 300, "deliveries_per_cpu_s", "One by one"),
+    Panel(LABELS_WIDTH + 324, WIDTH - LABELS_WIDTH - 324, "burst_per_cpu_s", "Ten at once"),
 )
 
 
@@ -65,9 +65,9 @@ def drawn(rows: dict[str, Figures], clients: int, *, day: str) -> str:
     measured = {name: row for name, row in rows.items() if row.get("deliveries_per_cpu_s")}
     order = sorted(measured, key=lambda name: -measured[name]["deliveries_per_cpu_s"])
     height = TOP + ROW * len(order) + BOTTOM
-    title = "Deliveries per second of CPU time"
+    title = "Messages delivered per second of CPU time"
     size = measured[US]["message_bytes"] if US in measured else 0
-    about = f"One message of {size} bytes to {clients:,} WebSocket clients, the server on one core. More is better."
+    about = f"Of {size} bytes, to each of {clients:,} WebSocket clients, by a server on one core. More is better."
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
         f'role="img" aria-label="{title}. {escape(_in_words(measured, order))}">'
@@ -81,7 +81,7 @@ def drawn(rows: dict[str, Figures], clients: int, *, day: str) -> str:
     ]
     for place, name in enumerate(order):
         lines += _row(name, measured, TOP + ROW * place)
-    note = f"make bench-fanout, {day}. Botdeck is the whole deck: taking in, storing and publishing count."
+    note = f"Dashed: the limit. Botdeck: the whole deck, what it takes in and stores included. make bench-fanout, {day}"
     lines.append(f'<text class="quiet small" x="0" y="{height - 8}">{escape(note)}</text>')
     return "\n".join([*lines, "</svg>", ""])
 

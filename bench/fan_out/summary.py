@@ -12,7 +12,7 @@ US = "botdeck"
 _SHOWN = (
     "deliveries_per_cpu_s",
     "of_limit",
-    "times_fastapi",
+    "times_fastapi_deflate",
     "user_us",
     "kernel_us",
     "p50_ms",
@@ -31,7 +31,7 @@ def rows(goes: dict[str, list[Go | str]], labels: dict[str, str]) -> dict[str, F
     for figures in table.values():
         rate = figures.get("deliveries_per_cpu_s")
         figures["of_limit"] = _ratio(rate, table.get(LIMIT))
-        figures["times_fastapi"] = _ratio(rate, table.get(BEGINNING))
+        figures["times_fastapi_deflate"] = _ratio(rate, table.get(BEGINNING))
     return table
 
 
@@ -49,12 +49,12 @@ def sentences(of_all: dict[str, Figures]) -> list[str]:
     found = []
     for how, key in rates.items():
         ratios = [
-            f"{ratio:.2f} of {row['label']}"
+            f"{row['label']} {ratio:.2f}"
             for name, row in of_all.items()
             if name != US and (ratio := _ratio(own.get(key), row, key)) is not None
         ]
         if ratios:
-            found.append(f"Botdeck, {how}: {', '.join(ratios)}.")
+            found.append(f"Botdeck {how}, as a multiple of: {', '.join(ratios)}")
     return found
 
 
@@ -83,6 +83,7 @@ def _figures(goes: list[Go | str]) -> Figures:
         "burst_per_cpu_s": int(median("burst_per_cpu_s", 0)),
         "kb_per_client": median("kb_per_client"),
         "message_bytes": int(median("message_bytes", 0)),
+        "clients_us": median("clients_us", 2),
         "goes": len(done),
         "faults": "; ".join(dict.fromkeys(faults)) or "none",
     }

@@ -28,6 +28,7 @@ class Window:
     clients: int
     cpu_s: float
     kernel_share: float
+    clients_cpu_s: float
     came: dict[str, Any]
     twice: int
     """Known a moment later, when the last could have come a second time."""
@@ -56,6 +57,8 @@ class Go:
     kb_per_client: float
     pace_ms: float
     message_bytes: float
+    clients_us: float
+    """CPU time that a delivery takes the clients, on their own core."""
     late_us: list[int]
     faults: list[str] = field(default_factory=list)
 
@@ -80,6 +83,7 @@ def measure(server: Candidate, clients: int, seconds: float, load_core: int) -> 
             kb_per_client=kb_per_client,
             pace_ms=1000 * pace_s,
             message_bytes=even.came["bytes"] / max(1, even.came["frames"]),
+            clients_us=1e6 * even.clients_cpu_s / max(1, even.deliveries),
             late_us=even.came["late_us"],
             faults=list(dict.fromkeys(faults)),
         )
@@ -111,14 +115,15 @@ class Trial:
         slowest_s = max(pace_s * messages / burst, messages * self._clients / 2000)
         self._load.expect(first, messages, 20 + 2 * slowest_s)
         pid = self._server.process.pid
-        begin, ticks = cpu_s(pid), _ticks(pid)
+        begin, ticks, clients_begin = cpu_s(pid), _ticks(pid), cpu_s(self._load.pid)
         self._server.publish(Order(first, messages, pace_s, burst))
         came = self._load.came()
         used, (user, kernel) = cpu_s(pid) - begin, _ticks(pid)
         user, kernel = user - ticks[0], kernel - ticks[1]
+        clients_used = cpu_s(self._load.pid) - clients_begin
         time.sleep(0.1)
         twice = int(self._load.counted()["twice"])
-        return Window(messages, self._clients, used, kernel / max(1e-9, user + kernel), came, twice)
+        return Window(messages, self._clients, used, kernel / max(1e-9, user + kernel), clients_used, came, twice)
 
 
 def _faults(window: Window) -> list[str]:
