@@ -12,6 +12,7 @@ from botdeck.deck.clock import Clock
 from botdeck.deck.dashboard import Dashboard
 from botdeck.deck.database_check import DatabaseCheck
 from botdeck.deck.fleet import Fleet
+from botdeck.deck.fleet_memory import FleetMemory
 from botdeck.deck.host_feed import HostFeed
 from botdeck.deck.live_channel import LiveChannel
 from botdeck.deck.log_feed import LogFeed
@@ -35,6 +36,7 @@ class Deck:
     sessions: Sessions
     audit: Audit
     fleet: Fleet
+    memory: FleetMemory
     hub: ConnectionManager
     dashboard: Dashboard
     logs: LogFeed

@@ -21,6 +21,7 @@ from botdeck.deck.dashboard import Dashboard
 from botdeck.deck.database_check import DatabaseCheck
 from botdeck.deck.envelopes import Envelopes
 from botdeck.deck.fleet import Fleet
+from botdeck.deck.fleet_memory import FleetMemory
 from botdeck.deck.guard import Guard
 from botdeck.deck.host_feed import HostFeed
 from botdeck.deck.intake import Intake
@@ -110,11 +111,13 @@ def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
     host_feed = HostFeed(hub, fleet)
     audit = Audit(storage, clock)
     patient = PatientStorage(storage)
+    memory = FleetMemory(fleet, patient.working)
     runners = RunnerLinks(
         LinkServices(
             storage=storage,
             patient=patient,
             fleet=fleet,
+            memory=memory,
             hub=hub,
             dashboard=dashboard,
             logs=logs,
@@ -133,6 +136,7 @@ def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
         sessions=Sessions(storage, clock, accounts),
         audit=audit,
         fleet=fleet,
+        memory=memory,
         hub=hub,
         dashboard=dashboard,
         logs=logs,
@@ -154,6 +158,7 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     chores = [
         asyncio.create_task(_keep_publishing(deck.dashboard)),
         asyncio.create_task(keep_in_touch(deck.hub)),
+        asyncio.create_task(deck.memory.keep()),
         asyncio.create_task(housekeeping.keep_house(deck.storage, deck.clock)),
     ]
     try:
@@ -165,6 +170,7 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
         for chore in chores:
             chore.cancel()
         await asyncio.gather(*chores, return_exceptions=True)
+        await deck.memory.write()
 
 
 async def offer_setup(deck: Deck) -> None:
