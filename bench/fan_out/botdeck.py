@@ -1,7 +1,6 @@
-"""Botdeck's own deck, whole, with its database: ten runners each tell of a bot, and every page gets to know.
+"""Botdeck's own deck, whole, with its database. A runner tells what its bots do, and every page gets to know."""
 
-A bot each, for the deck takes a runner's next status when it has stored the last one."""
-
+import socket
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import Self
 
 from websockets.sync.client import ClientConnection, connect
 
-from bench.fan_out.candidate import Candidate, Order, paced
-from bench.fan_out.load import Speech
+from bench.fan_out.candidate import Candidate
+from bench.fan_out.load import Speech, frame
 from bench.fan_out.message import BOTS, marker
 from bench.house.waiting import wait_for
 from botdeck import __version__
@@ -42,19 +41,17 @@ class Botdeck(Candidate):
             headers=(f"Authorization: Bearer {self._token('cli-token')}",),
             ready=b'"type":"snapshot"',
         )
-        self._runners = [self._runner(f"runner-{number}", f"bot-{number}") for number in range(BOTS)]
-        self._quiet = self._runner("quiet", QUIET)
+        self._runner = self._link([QUIET, *(f"bot-{number}" for number in range(BOTS))])
         return self
 
     def __exit__(self, *_: object) -> None:
         super().__exit__()
-        for runner in (*self._runners, self._quiet):
-            runner.close()
+        self._runner.close()
 
-    def publish(self, order: Order) -> None:
-        for numbers in paced(order):
-            for number in numbers:
-                self._runners[number % BOTS].send(_report(f"bot-{number % BOTS}", marker(number)))
+    def publish(self, first: int, count: int) -> None:
+        """In one write, as what happens at once may arrive."""
+        reports = [_report(f"bot-{number % BOTS}", marker(number)) for number in range(first, first + count)]
+        self._runner.socket.sendall(b"".join(frame(report.encode()) for report in reports))
 
     @property
     def _data_dir(self) -> Path:
@@ -63,20 +60,19 @@ class Botdeck(Candidate):
     def _token(self, name: str) -> str:
         return (self._data_dir / name).read_text().strip()
 
-    def _runner(self, name: str, bot: str) -> ClientConnection:
-        """Has told its one bot."""
+    def _link(self, bots: list[str]) -> ClientConnection:
+        """Of a runner that has told its bots."""
         link = connect(
             f"ws://127.0.0.1:{self.port}/api/runner/link",
             additional_headers={"Authorization": f"Bearer {self._token('runner-token')}"},
             compression=None,
         )
-        link.send(
-            frames.encode(
-                frames.Hello(version=frames.PROTOCOL_VERSION, runner=name, host="here", now=datetime.now(UTC))
-            )
-        )
+        link.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as a runner's
+        now = datetime.now(UTC)
+        link.send(frames.encode(frames.Hello(version=frames.PROTOCOL_VERSION, runner="local", host="here", now=now)))
         assert isinstance(frames.decode(str(link.recv(timeout=20))), frames.Welcome)
-        link.send(frames.encode(frames.Fleet(members=[frames.Member(bot=Bot(name=bot), status=_status(bot))])))
+        members = [frames.Member(bot=Bot(name=bot), status=_status(bot)) for bot in bots]
+        link.send(frames.encode(frames.Fleet(members=members)))
         return link
 
 

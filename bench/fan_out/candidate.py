@@ -2,10 +2,7 @@
 
 import socket
 import subprocess
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -13,16 +10,6 @@ from bench.fan_out.load import Speech
 from bench.fan_out.places import on_core
 from bench.house.waiting import wait_for
 from bench.house.world import World, free_port
-
-
-@dataclass(frozen=True)
-class Order:
-    """Publish `count` messages numbered from `first`, a burst at a time."""
-
-    first: int
-    count: int
-    pace_s: float
-    burst: int = 1
 
 
 class Candidate(ABC):
@@ -54,10 +41,10 @@ class Candidate(ABC):
     @abstractmethod
     def command(self) -> list[str]: ...
 
-    def publish(self, order: Order) -> None:
-        """May return before all is published."""
+    def publish(self, first: int, count: int) -> None:
+        """So many messages numbered from `first`, at once. May return before that is done."""
         assert self.process.stdin is not None
-        self.process.stdin.write(f"{order.first} {order.count} {order.pace_s * 1e6:.0f} {order.burst}\n".encode())
+        self.process.stdin.write(b"%d %d\n" % (first, count))
         self.process.stdin.flush()
 
     def wait_until_listening(self) -> None:
@@ -78,15 +65,6 @@ class Candidate(ABC):
                 env=self.world.environment,
                 cwd=self.folder(),
             )
-
-
-def paced(order: Order) -> Iterator[range]:
-    """The numbers of each burst, when it is due."""
-    due = time.monotonic()
-    for begin in range(order.first, order.first + order.count, order.burst):
-        yield range(begin, min(begin + order.burst, order.first + order.count))
-        due = max(due + order.pace_s, time.monotonic())
-        time.sleep(max(0.0, due - time.monotonic()))
 
 
 def _listens(port: int) -> bool:

@@ -40,9 +40,12 @@ class Speech:
 
 
 def frame(payload: bytes, *, opcode: int = 1) -> bytes:
-    """A short one from a client: masked with zeros."""
-    assert len(payload) < 126
-    return bytes((0x80 | opcode, 0x80 | len(payload))) + bytes(4) + payload
+    """Of a client: masked, with zeros."""
+    if len(payload) < 126:
+        length = bytes((0x80 | len(payload),))
+    else:
+        length = bytes((0x80 | 126,)) + len(payload).to_bytes(2, "big")
+    return bytes((0x80 | opcode,)) + length + bytes(4) + payload
 
 
 def install_clients() -> Path:

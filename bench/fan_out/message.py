@@ -33,7 +33,7 @@ TEMPLATE: dict[str, Any] = {
         "next_restart_at": None,
         "sample": None,
         "retry_in_s": None,
-        "runner": "runner-4",
+        "runner": "local",
         "description": "",
     },
 }
@@ -47,8 +47,7 @@ def marker(number: int) -> str:
 def message(number: int) -> dict[str, Any]:
     """Another one each time, as the deck's are: a message like the last one would compress better than in life."""
     now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    who = number % BOTS
-    data = {"bot": f"bot-{who}", "since": now, "reason": marker(number), "started_at": now, "runner": f"runner-{who}"}
+    data = {"bot": f"bot-{number % BOTS}", "since": now, "reason": marker(number), "started_at": now}
     return {**TEMPLATE, "timestamp": now, "seq": 10_000 + number, "data": {**TEMPLATE["data"], **data}}
 
 

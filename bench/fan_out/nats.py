@@ -4,7 +4,7 @@ import json
 import socket
 from typing import Self
 
-from bench.fan_out.candidate import Candidate, Order, paced
+from bench.fan_out.candidate import Candidate
 from bench.fan_out.load import Speech, frame
 from bench.fan_out.message import text
 from bench.house.packages import debian, output
@@ -41,6 +41,7 @@ class Nats(Candidate):
     def __enter__(self) -> Self:
         super().__enter__()
         self._publisher = socket.create_connection(("127.0.0.1", self._publishers_port))
+        self._publisher.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._publisher.sendall(b'CONNECT {"verbose":false}\r\n')
         return self
 
@@ -48,7 +49,6 @@ class Nats(Candidate):
         self._publisher.close()
         super().__exit__()
 
-    def publish(self, order: Order) -> None:
-        for numbers in paced(order):
-            payloads = [text(number).encode() for number in numbers]
-            self._publisher.sendall(b"".join(b"PUB fan %d\r\n%s\r\n" % (len(one), one) for one in payloads))
+    def publish(self, first: int, count: int) -> None:
+        payloads = [text(number).encode() for number in range(first, first + count)]
+        self._publisher.sendall(b"".join(b"PUB fan %d\r\n%s\r\n" % (len(one), one) for one in payloads))

@@ -1,6 +1,7 @@
 """Many goes in one line for each server."""
 
 import statistics
+from collections.abc import Iterable
 
 from bench.fan_out.trial import Go
 from bench.house import report
@@ -17,7 +18,7 @@ _SHOWN = (
     "kernel_us",
     "p50_ms",
     "p99_ms",
-    "pace_ms",
+    "per_s",
     "burst_per_cpu_s",
     "kb_per_client",
     "faults",
@@ -68,25 +69,28 @@ def _figures(goes: list[Go | str]) -> Figures:
     faults = [go for go in goes if isinstance(go, str)] + [fault for go in done for fault in go.faults]
     if not done:
         return {"faults": "; ".join(dict.fromkeys(faults))}
-    late_ms = sorted(late / 1000 for go in done for late in go.late_us)
-
-    def median(key: str, digits: int = 1) -> float:
-        return round(statistics.median(float(getattr(go, key)) for go in done), digits)
-
+    single = [go.single for go in done]
+    late_ms = sorted(late / 1000 for window in single for late in window.late_us)
+    frames = sum(window.frames for window in single)
     return {
-        "deliveries_per_cpu_s": int(median("deliveries_per_cpu_s", 0)),
-        "user_us": median("user_us", 2),
-        "kernel_us": median("kernel_us", 2),
+        "deliveries_per_cpu_s": round(_median(window.deliveries_per_cpu_s for window in single)),
+        "user_us": round(_median(window.each_us(window.user_s) for window in single), 2),
+        "kernel_us": round(_median(window.each_us(window.kernel_s) for window in single), 2),
         "p50_ms": _quantile(late_ms, 0.5),
         "p99_ms": _quantile(late_ms, 0.99),
-        "pace_ms": median("pace_ms"),
-        "burst_per_cpu_s": int(median("burst_per_cpu_s", 0)),
-        "kb_per_client": median("kb_per_client"),
-        "message_bytes": int(median("message_bytes", 0)),
-        "clients_us": median("clients_us", 2),
+        "messages": len(late_ms),
+        "per_s": round(_median(window.messages / window.wall_s for window in single), 1),
+        "burst_per_cpu_s": round(_median(go.bursts.deliveries_per_cpu_s for go in done)),
+        "kb_per_client": round(_median(go.kb_per_client for go in done), 1),
+        "message_bytes": round(sum(window.octets for window in single) / max(1, frames)),
+        "clients_us": round(_median(window.each_us(window.clients_s) for window in single), 2),
         "goes": len(done),
         "faults": "; ".join(dict.fromkeys(faults)) or "none",
     }
+
+
+def _median(values: Iterable[float]) -> float:
+    return statistics.median(values)
 
 
 def _quantile(ordered: list[float], share: float) -> float | None:

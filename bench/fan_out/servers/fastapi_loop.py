@@ -8,7 +8,7 @@ import uvicorn
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
 from bench.fan_out.message import message
-from bench.fan_out.servers import paced
+from bench.fan_out.servers import orders
 
 connections: list[WebSocket] = []
 
@@ -21,8 +21,9 @@ async def broadcast(number: int) -> None:
 
 @contextlib.asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-    paced.obey(broadcast)
+    task = orders.obey(broadcast)
     yield
+    task.cancel()
 
 
 app = FastAPI(lifespan=lifespan)

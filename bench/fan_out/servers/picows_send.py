@@ -6,7 +6,7 @@ import uvloop
 from picows import WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
 
 from bench.fan_out.message import text
-from bench.fan_out.servers import paced
+from bench.fan_out.servers import orders
 
 clients: set[WSTransport] = set()
 
@@ -31,8 +31,9 @@ def client(_: WSUpgradeRequest) -> WSListener:
 
 async def main() -> None:
     server = await ws_create_server(client, "127.0.0.1", int(sys.argv[1]))
-    paced.obey(broadcast)
+    task = orders.obey(broadcast)
     await server.serve_forever()
+    task.cancel()
 
 
 uvloop.run(main())

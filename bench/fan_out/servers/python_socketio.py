@@ -7,7 +7,7 @@ import socketio
 import uvicorn
 
 from bench.fan_out.message import message
-from bench.fan_out.servers import paced
+from bench.fan_out.servers import orders
 
 server = socketio.AsyncServer(async_mode="asgi")
 
@@ -17,7 +17,7 @@ async def broadcast(number: int) -> None:
 
 
 async def begin(*_: Any) -> None:
-    paced.obey(broadcast)
+    server.publishing = orders.obey(broadcast)
 
 
 app = socketio.ASGIApp(server, on_startup=begin)

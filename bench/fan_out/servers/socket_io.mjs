@@ -3,7 +3,7 @@
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 
-import { message, obey } from './paced.mjs'
+import { message, obey } from './orders.mjs'
 
 const { Server } = createRequire(`${process.cwd()}/`)('socket.io')
 const http = createServer()

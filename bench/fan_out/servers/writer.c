@@ -3,7 +3,7 @@
      writer PORT MESSAGE
 
    It reads no frames and answers every upgrade alike; load.c does not check the key. Messages of one burst are joined into
-   one write. Orders on the standard input: "FIRST COUNT PACE_US BURST".                                             */
+   one write. Orders on the standard input: "FIRST COUNT".                                                            */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -16,17 +16,14 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_CLIENTS = 65536, MOST_JOINED = 64, LISTENER = MOST_CLIENTS, ORDERS, TIMER };
+enum { MOST_CLIENTS = 65536, MOST_JOINED = 64, LISTENER = MOST_CLIENTS, ORDERS };
 
 static const char answer[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                              "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
-static int upgraded[MOST_CLIENTS], connected_fds[MOST_CLIENTS], queue, listener, timer, how_many;
-static long number, end_number, pace_us, burst;
-static int64_t due_ns;
+static int upgraded[MOST_CLIENTS], connected_fds[MOST_CLIENTS], queue, listener, how_many;
 
 static int64_t now_ns(void) {
     struct timespec now;
@@ -51,43 +48,24 @@ static void write_all(int fd, const char *data, size_t length) {
     }
 }
 
-static size_t put_frame(char *at, const char *message, size_t length) {
+static size_t put_frame(char *at, long number, const char *message, size_t length) {
     at[0] = (char)0x81, at[1] = 126, at[2] = length >> 8, at[3] = length & 255;
     memcpy(at + 4, message, length);
     char marker[40], *place = memmem(at + 4, length, "#fan ", 5);
-    snprintf(marker, sizeof marker, "#fan %07ld %016lld#", number++, (long long)now_ns());
+    snprintf(marker, sizeof marker, "#fan %07ld %016lld#", number, (long long)now_ns());
     memcpy(place, marker, strlen(marker));
     return length + 4;
 }
 
-static void publish(const char *message, size_t length) {
+static void obey(const char *message, size_t length) {
     static char joined[MOST_JOINED * 4096];
-    size_t size = 0;
-    for (long i = 0; i < burst && number < end_number; i++) size += put_frame(joined + size, message, length);
-    for (int i = 0; i < how_many; i++) write_all(connected_fds[i], joined, size);
-}
-
-static void set_timer(void) {
-    struct itimerspec at = {.it_value = {due_ns / 1000000000, due_ns % 1000000000}};
-    timerfd_settime(timer, TFD_TIMER_ABSTIME, &at, NULL);
-}
-
-static void on_timer(const char *message, size_t length) {
-    uint64_t ignored;
-    if (read(timer, &ignored, sizeof ignored) < 0) return;
-    publish(message, length);
-    int64_t now = now_ns();
-    due_ns = due_ns + pace_us * 1000 > now ? due_ns + pace_us * 1000 : now;
-    if (number < end_number) set_timer();
-}
-
-static void on_orders(void) {
     char order[256] = "";
-    long count;
+    long first, count;
+    size_t size = 0;
     if (read(0, order, sizeof order - 1) <= 0) exit(0);
-    if (sscanf(order, "%ld %ld %ld %ld", &number, &count, &pace_us, &burst) != 4 || burst > MOST_JOINED) exit(2);
-    end_number = number + count, due_ns = now_ns();
-    set_timer();
+    if (sscanf(order, "%ld %ld", &first, &count) != 2 || count > MOST_JOINED || length > 4000) exit(2);
+    for (long i = 0; i < count; i++) size += put_frame(joined + size, first + i, message, length);
+    for (int i = 0; i < how_many; i++) write_all(connected_fds[i], joined, size);
 }
 
 static void on_client(int fd) {
@@ -115,16 +93,15 @@ int main(int many, char **words) {
     listener = socket(AF_INET, SOCK_STREAM, 0);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (bind(listener, (void *)&at, sizeof at) || listen(listener, 1024)) return 1;
-    queue = epoll_create1(0), timer = timerfd_create(CLOCK_MONOTONIC, 0);
-    watch(listener, LISTENER), watch(0, ORDERS), watch(timer, TIMER);
+    queue = epoll_create1(0);
+    watch(listener, LISTENER), watch(0, ORDERS);
     struct epoll_event events[64];
     for (;;) {
         int some = epoll_wait(queue, events, 64, -1);
         for (int i = 0; i < some; i++) {
             unsigned what = events[i].data.u32;
             if (what == LISTENER) on_listener();
-            else if (what == ORDERS) on_orders();
-            else if (what == TIMER) on_timer(words[2], strlen(words[2]));
+            else if (what == ORDERS) obey(words[2], strlen(words[2]));
             else on_client(what);
         }
     }

@@ -2,7 +2,7 @@
 
 import { createRequire } from 'node:module'
 
-import { message, obey } from './paced.mjs'
+import { message, obey } from './orders.mjs'
 
 const { WebSocketServer } = createRequire(`${process.cwd()}/`)('ws')
 const server = new WebSocketServer({ host: '127.0.0.1', port: Number(process.argv[2]) })
