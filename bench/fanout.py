@@ -18,7 +18,7 @@ from bench.fan_out import picture, roster, summary
 from bench.fan_out.candidate import Candidate
 from bench.fan_out.load import install_clients
 from bench.fan_out.places import Cores, allow_many_files
-from bench.fan_out.trial import Go, measure
+from bench.fan_out.trial import FIRST_CLIENTS, Go, measure
 from bench.house import report
 from bench.house.packages import NotToBeHad
 from bench.house.world import World
@@ -63,6 +63,8 @@ def _options() -> Any:
     options = parser.parse_args()
     options.only = options.only.split(",")
     options.clients = [int(number) for number in options.clients.split(",")]
+    if min(options.clients) <= FIRST_CLIENTS:
+        parser.error(f"more than {FIRST_CLIENTS} clients, so that the memory of one can be told")
     for name in options.only:
         if name not in roster.CANDIDATES:
             parser.error(f"no {name!r}; there are {', '.join(roster.CANDIDATES)}")

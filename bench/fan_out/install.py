@@ -1,9 +1,10 @@
 """Getting what is compared: Python and npm packages into .bench/, and C, compiled there."""
 
+import shutil
 import venv
 from pathlib import Path
 
-from bench.house.packages import debian, do
+from bench.house.packages import debian_packages, do
 from bench.peers import HOME, ROOT
 
 ENVIRONMENT = HOME / "fan-out"
@@ -37,12 +38,15 @@ def compiled(source: Path, *libraries: str) -> Path:
     program = HOME / "fan-out-c" / source.stem
     if program.exists() and program.stat().st_mtime > source.stat().st_mtime:
         return program
-    debian("gcc", "gcc", "libc6-dev")
-    if "-lz" in libraries and not Path("/usr/include/zlib.h").exists():
-        debian("no program is in it", "zlib1g-dev")
+    if not (shutil.which("gcc") and _has_header("stdio.h") and _has_header("zlib.h")):
+        debian_packages("gcc", "libc6-dev", "zlib1g-dev")
     program.parent.mkdir(parents=True, exist_ok=True)
     do("gcc", "-O2", "-Wall", "-Wextra", "-o", str(program), str(source), *libraries)
     return program
+
+
+def _has_header(name: str) -> bool:
+    return Path("/usr/include", name).exists()
 
 
 def _is_there(pinned: str) -> bool:

@@ -1,7 +1,6 @@
 """Many goes in one line for each server."""
 
-import statistics
-from collections.abc import Iterable
+from statistics import median
 
 from bench.fan_out.trial import Go
 from bench.house import report
@@ -73,24 +72,20 @@ def _figures(goes: list[Go | str]) -> Figures:
     late_ms = sorted(late / 1000 for window in single for late in window.late_us)
     frames = sum(window.frames for window in single)
     return {
-        "deliveries_per_cpu_s": round(_median(window.deliveries_per_cpu_s for window in single)),
-        "user_us": round(_median(window.each_us(window.user_s) for window in single), 2),
-        "kernel_us": round(_median(window.each_us(window.kernel_s) for window in single), 2),
+        "deliveries_per_cpu_s": round(median(window.deliveries_per_cpu_s for window in single)),
+        "user_us": round(median(window.each_us(window.user_s) for window in single), 2),
+        "kernel_us": round(median(window.each_us(window.kernel_s) for window in single), 2),
         "p50_ms": _quantile(late_ms, 0.5),
         "p99_ms": _quantile(late_ms, 0.99),
         "messages": len(late_ms),
-        "per_s": round(_median(window.messages / window.wall_s for window in single), 1),
-        "burst_per_cpu_s": round(_median(go.bursts.deliveries_per_cpu_s for go in done)),
-        "kb_per_client": round(_median(go.kb_per_client for go in done), 1),
+        "per_s": round(median(window.messages / window.wall_s for window in single), 1),
+        "burst_per_cpu_s": round(median(go.bursts.deliveries_per_cpu_s for go in done)),
+        "kb_per_client": round(median(go.kb_per_client for go in done), 1),
         "message_bytes": round(sum(window.octets for window in single) / max(1, frames)),
-        "clients_us": round(_median(window.each_us(window.clients_s) for window in single), 2),
+        "clients_us": round(median(window.each_us(window.clients_s) for window in single), 2),
         "goes": len(done),
         "faults": "; ".join(dict.fromkeys(faults)) or "none",
     }
-
-
-def _median(values: Iterable[float]) -> float:
-    return statistics.median(values)
 
 
 def _quantile(ordered: list[float], share: float) -> float | None:

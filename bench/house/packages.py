@@ -9,10 +9,14 @@ class NotToBeHad(Exception):
     """Why a peer takes no part."""
 
 
-def debian(program: str, *packages: str) -> None:
+def debian(program: str, package: str) -> None:
     """Unless the program is there. Raises NotToBeHad."""
-    if shutil.which(program):
-        return
+    if not shutil.which(program):
+        debian_packages(package)
+
+
+def debian_packages(*packages: str) -> None:
+    """Raises NotToBeHad."""
     root = [] if os.geteuid() == 0 else ["sudo", "-n"]
     install = [*root, "apt-get", "install", "-qq", "-y", "--no-install-recommends", *packages]
     try:
