@@ -42,8 +42,7 @@ def main() -> int:
     by_clients = figures["clients"] = {}
     for clients in options.clients:
         rows = by_clients[str(clients)] = _go_through(list(versions), clients, options, cores)
-        print(f"\n{clients:,} clients (medians of {options.rounds})\n{summary.table(rows)}")
-        print("\n".join(summary.sentences(rows)), flush=True)
+        print(f"\n{clients:,} clients (medians of {options.rounds})\n{summary.table(rows)}", flush=True)
     if PICTURED_CLIENTS in options.clients and len(versions) + len(missing) == len(roster.CANDIDATES):
         rows = by_clients[str(PICTURED_CLIENTS)]
         print(f"\nDrawn: {picture.write(rows, PICTURED_CLIENTS, day=_day())}")

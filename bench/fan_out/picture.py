@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from bench.fan_out.summary import LIMIT, US
+from bench.fan_out.summary import BURST, LIMIT, SINGLE, US
 from bench.house.report import Figures
 from bench.peers import ROOT
 
@@ -49,8 +49,8 @@ class Panel:
 
 
 PANELS = (
-    Panel(LABELS_WIDTH, 300, "deliveries_per_cpu_s", "One by one"),
-    Panel(LABELS_WIDTH + 324, WIDTH - LABELS_WIDTH - 324, "burst_per_cpu_s", "Ten at once"),
+    Panel(LABELS_WIDTH, 300, SINGLE, "One by one"),
+    Panel(LABELS_WIDTH + 324, WIDTH - LABELS_WIDTH - 324, BURST, "Ten at once"),
 )
 
 
@@ -62,8 +62,8 @@ def write(rows: dict[str, Figures], clients: int, *, day: str) -> Path:
 
 def drawn(rows: dict[str, Figures], clients: int, *, day: str) -> str:
     """Of those that were measured, the fastest first."""
-    measured = {name: row for name, row in rows.items() if row.get("deliveries_per_cpu_s")}
-    order = sorted(measured, key=lambda name: -measured[name]["deliveries_per_cpu_s"])
+    measured = {name: row for name, row in rows.items() if row.get(SINGLE)}
+    order = sorted(measured, key=lambda name: -measured[name][SINGLE])
     height = TOP + ROW * len(order) + BOTTOM
     title = "Messages delivered per second of CPU time"
     size = measured[US]["message_bytes"] if US in measured else 0
@@ -104,4 +104,4 @@ def _short(rate: float) -> str:
 
 
 def _in_words(measured: dict[str, Figures], order: list[str]) -> str:
-    return ", ".join(f"{measured[name]['label']} {measured[name]['deliveries_per_cpu_s']:,}" for name in order)
+    return ", ".join(f"{measured[name]['label']} {measured[name][SINGLE]:,}" for name in order)

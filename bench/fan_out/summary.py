@@ -9,53 +9,37 @@ from bench.house.report import Figures
 LIMIT = "c"
 BEGINNING = "fastapi-deflate"
 US = "botdeck"
+SINGLE, BURST = "deliveries_per_cpu_s", "burst_per_cpu_s"
 _SHOWN = (
-    "deliveries_per_cpu_s",
+    SINGLE,
     "of_limit",
     "times_fastapi_deflate",
+    "botdeck_is",
     "user_us",
     "kernel_us",
     "p50_ms",
     "p99_ms",
     "per_s",
-    "burst_per_cpu_s",
+    BURST,
+    "botdeck_burst_is",
     "kb_per_client",
     "faults",
 )
 
 
 def rows(goes: dict[str, list[Go | str]], labels: dict[str, str]) -> dict[str, Figures]:
-    """Medians of CPU and memory; times of all messages of all goes together. Ratios are to the limit and to what
-    everybody begins with."""
+    """Medians of CPU and memory; times of all messages of all goes together; and ratios."""
     table = {name: {"label": labels[name], **_figures(of_one)} for name, of_one in goes.items()}
-    for figures in table.values():
-        rate = figures.get("deliveries_per_cpu_s")
-        figures["of_limit"] = _ratio(rate, table.get(LIMIT))
-        figures["times_fastapi_deflate"] = _ratio(rate, table.get(BEGINNING))
+    for row in table.values():
+        row["of_limit"] = _ratio(row, table.get(LIMIT), SINGLE)
+        row["times_fastapi_deflate"] = _ratio(row, table.get(BEGINNING), SINGLE)
+        row["botdeck_is"] = _ratio(table.get(US), row, SINGLE)
+        row["botdeck_burst_is"] = _ratio(table.get(US), row, BURST)
     return table
 
 
 def table(of_all: dict[str, Figures]) -> str:
     return report.table({row["label"]: {key: row.get(key) for key in _SHOWN} for row in of_all.values()})
-
-
-def sentences(of_all: dict[str, Figures]) -> list[str]:
-    """How Botdeck compares."""
-    own = of_all.get(US, {})
-    rates = {
-        "one by one": "deliveries_per_cpu_s",
-        "ten at once": "burst_per_cpu_s",
-    }
-    found = []
-    for how, key in rates.items():
-        ratios = [
-            f"{row['label']} {ratio:.2f}"
-            for name, row in of_all.items()
-            if name != US and (ratio := _ratio(own.get(key), row, key)) is not None
-        ]
-        if ratios:
-            found.append(f"Botdeck {how}, as a multiple of: {', '.join(ratios)}")
-    return found
 
 
 def is_complete(row: Figures | None) -> bool:
@@ -72,14 +56,14 @@ def _figures(goes: list[Go | str]) -> Figures:
     late_ms = sorted(late / 1000 for window in single for late in window.late_us)
     frames = sum(window.frames for window in single)
     return {
-        "deliveries_per_cpu_s": round(median(window.deliveries_per_cpu_s for window in single)),
+        SINGLE: round(median(window.deliveries_per_cpu_s for window in single)),
         "user_us": round(median(window.each_us(window.user_s) for window in single), 2),
         "kernel_us": round(median(window.each_us(window.kernel_s) for window in single), 2),
         "p50_ms": _quantile(late_ms, 0.5),
         "p99_ms": _quantile(late_ms, 0.99),
         "messages": len(late_ms),
         "per_s": round(median(window.messages / window.wall_s for window in single), 1),
-        "burst_per_cpu_s": round(median(go.bursts.deliveries_per_cpu_s for go in done)),
+        BURST: round(median(go.bursts.deliveries_per_cpu_s for go in done)),
         "kb_per_client": round(median(go.kb_per_client for go in done), 1),
         "message_bytes": round(sum(window.octets for window in single) / max(1, frames)),
         "clients_us": round(median(window.each_us(window.clients_s) for window in single), 2),
@@ -92,6 +76,6 @@ def _quantile(ordered: list[float], share: float) -> float | None:
     return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1) if ordered else None
 
 
-def _ratio(rate: float | None, to: Figures | None, key: str = "deliveries_per_cpu_s") -> float | None:
-    of = to.get(key) if to else None
+def _ratio(row: Figures | None, to: Figures | None, key: str) -> float | None:
+    rate, of = (one.get(key) if one else None for one in (row, to))
     return round(rate / of, 3) if rate and of else None
