@@ -5,15 +5,16 @@ import asyncio
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
+
+from botdeck.deck.incoming import IncomingWebSocket
 
 EXTENSION = "botdeck.connection"
 LONGEST_REASON_BYTES = 123
 _GRACE_S = 0.5
 
 
-class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
+class DeckWebSocketProtocol(IncomingWebSocket):
     """Offers itself to the app in the scope's extensions."""
 
     def handle_connect(self, event: Request) -> None:
@@ -24,18 +25,6 @@ class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def abort(self) -> None:
         self.transport.abort()
-
-    def limit(self, largest_message: int) -> None:
-        self.conn.max_message_size = largest_message
-
-    def send_receive_event_to_app(self) -> None:
-        if self.curr_msg_data_type == "text" and not _is_utf8(b"".join(self.frames)):
-            # uvicorn would log a traceback, and anybody could have it write any number of them.
-            self.frames = []
-            self.conn.send_close(1007)
-            self.handle_parser_exception()
-            return
-        super().send_receive_event_to_app()
 
     # A connection whose buffer is full would not close before the peer reads, which it may never do.
 
@@ -87,11 +76,3 @@ class SocketWire:
 def close_reason(sentence: str) -> str:
     """As much of it as a close frame can carry."""
     return sentence.encode()[:LONGEST_REASON_BYTES].decode(errors="ignore")
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

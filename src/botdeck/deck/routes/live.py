@@ -10,6 +10,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from botdeck import __version__
 from botdeck.deck.context import CurrentDeck, CurrentPrincipal, Deck
+from botdeck.deck.incoming import LARGEST_MESSAGE_BYTES
 from botdeck.deck.live_client import Farewell, LiveClient
 from botdeck.deck.messages import ClientMessage, Snapshot
 from botdeck.deck.permissions import Permission, requires
@@ -23,7 +24,6 @@ router = APIRouter()
 FORBIDDEN = 4403
 BAD_FRAME = 4400
 TRY_AGAIN = 1013
-LARGEST_FRAME_BYTES = 64 * 1024
 CHECK_SESSION_EVERY_S = 30.0
 
 
@@ -32,7 +32,7 @@ CHECK_SESSION_EVERY_S = 30.0
 async def live(websocket: WebSocket, user_id: str, deck: CurrentDeck, principal: CurrentPrincipal) -> None:
     operator = principal.operator
     assert operator is not None, "the route's permission lets operators in only"
-    wire = SocketWire(websocket, largest_frame=LARGEST_FRAME_BYTES)
+    wire = SocketWire(websocket, largest_frame=LARGEST_MESSAGE_BYTES)
     try:
         await websocket.accept()
     except WebSocketDisconnect:
