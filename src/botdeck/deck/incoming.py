@@ -86,7 +86,7 @@ class IncomingWebSocket(WebSocketsSansIOProtocol):
 
     def handle_parser_exception(self) -> None:
         super().handle_parser_exception()
-        self._let_go(f"sent what is no WebSocket message: {self.conn.close_sent}")
+        self._let_go(f"sent what is no WebSocket message: {self.conn.parser_exc or 'text that is not UTF-8'}")
 
     def handle_cont(self, event: Frame) -> None:
         # One buffer. In uvicorn's list of fragments, those of no byte would pile up without end.
@@ -99,7 +99,7 @@ class IncomingWebSocket(WebSocketsSansIOProtocol):
     def send_receive_event_to_app(self) -> None:
         if self.curr_msg_data_type == "text" and not self.transport.is_closing() and not _is_utf8(self.frames):
             self.frames = []
-            self.conn.fail(CloseCode.INVALID_DATA, "a text that is not UTF-8")
+            self.conn.fail(CloseCode.INVALID_DATA, "text that is not UTF-8")
             self.handle_parser_exception()
             return
         super().send_receive_event_to_app()
