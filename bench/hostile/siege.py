@@ -122,10 +122,11 @@ class _Client(asyncio.Protocol):
 
     async def write(self, data: bytes) -> None:
         """Returns when the kernel has most of it. Raises ConnectionResetError when the deck has ended it."""
-        self.transport.write(data)
-        await self._writable.wait()
-        if self.ended.is_set():
+        if self.transport.is_closing():
             raise ConnectionResetError
+        self.transport.write(data)
+        await asyncio.sleep(0)
+        await self._writable.wait()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)

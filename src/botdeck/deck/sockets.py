@@ -61,7 +61,8 @@ class DeckWebSocketProtocol(IncomingWebSocket):
         return self.transport.get_write_buffer_size()
 
     def write(self, data: bytes) -> None:
-        self.transport.write(data)
+        if not self.transport.is_closing():
+            self.transport.write(data)
 
     def wake(self) -> None:
         self.queue.put_nowait(cast(ASGIReceiveEvent, {"type": WAKE}))
