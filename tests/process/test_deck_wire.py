@@ -19,6 +19,7 @@ from bench.hostile.frames import CLOSE, CONT, PING, TEXT, frame
 from bench.hostile.siege import Door, Siege
 from bench.house.processes import memory
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.utils import ClientDisconnected
 
 from botdeck.deck import http_protocol, incoming
 from botdeck.deck.server import listen, uvicorn_config
@@ -234,6 +235,27 @@ async def test_whoever_speaks_before_the_handshake_is_answered_is_let_go_of(capl
             assert (await client.all()).startswith(b"HTTP/1.1 400")
 
 
+async def test_an_app_that_speaks_on_to_a_client_that_was_cut_off_learns_that_it_is_gone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    learned: list[type[OSError]] = []
+
+    async def speaks_on(scope: Scope, receive: Receive, send: Send) -> None:
+        await echo(scope, receive, send)
+        try:
+            await send({"type": "websocket.send", "text": "still there?"})
+        except OSError as error:
+            learned.append(type(error))
+
+    with nothing_is_said(caplog):
+        async with Server(speaks_on) as server, Client.dial(server.address, opened(server)) as client:
+            await client.head()
+            await client.send(frame(TEXT, b"\xff"))
+            await client.all()
+
+    assert learned == [ClientDisconnected]
+
+
 async def test_a_handshake_that_the_app_does_not_answer_is_answered_for_it(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -326,6 +348,8 @@ async def test_a_body_that_goes_wrong_after_the_answer_is_no_error_of_the_deck(
         assert (await client.head()).startswith(b"HTTP/1.1 401")
         await client.send(b"no chunk\r\n")
         await client.all()
+    async with Client.dial(address_of(house), head + b"no chunk\r\n") as client:
+        assert (await client.all()).startswith(b"HTTP/1.1 400")
 
     assert [record for record in caplog.records if record.exc_info] == []
 

@@ -108,9 +108,7 @@ class IncomingWebSocket(WebSocketsSansIOProtocol):
         """Whoever pings and does not read gets one pong when it does (RFC 6455, 5.5.3); all of them would need memory
         without end."""
         pongs = self.conn.data_to_send()
-        if self.transport.is_closing() or not pongs:
-            return
-        if self._is_behind():
+        if pongs and self._is_behind():
             self._owed_pong = pongs[-1]
             return
         self.transport.write(b"".join(pongs))
