@@ -40,6 +40,7 @@ class IncomingWebSocket(WebSocketsSansIOProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.conn.parser.close()  # else it would stay in memory until a garbage collection
         self.conn = _Connection(max_size=config.ws_max_size, logger=self.logger)
         self._rest = bytearray()
         self._owed_pong = b""
@@ -114,6 +115,7 @@ class IncomingWebSocket(WebSocketsSansIOProtocol):
         self.transport.write(b"".join(pongs))
 
     def resume_writing(self) -> None:
+        """May call pause_writing() again."""
         super().resume_writing()
         owed, self._owed_pong = self._owed_pong, b""
         if owed and not self.transport.is_closing():
