@@ -71,7 +71,7 @@ describe('the fold', () => {
     const fleet = { default_bot: 'hello', bots: [status({ state: 'unhealthy' })] }
     const polled = after([
       snapshot(),
-      { type: 'polled', fleet, runners: [], stats: stats({ messages_today: 48_260, recent_logs: [line(2), line(3)] }) },
+      { type: 'polled', askedMs: 500, fleet, runners: [], stats: stats({ messages_today: 48_260, recent_logs: [line(2), line(3)] }) },
     ])
 
     expect(polled.bots.hello?.status.state).toBe('unhealthy')

@@ -92,7 +92,7 @@ describe('signing in', () => {
 
     socket.end(4401)
 
-    expect(await screen.findByText(/Your session is over/, undefined, { timeout: 3000 })).toBeInTheDocument()
+    expect(await screen.findByText(/Your session is over/, undefined, { timeout: 5000 })).toBeInTheDocument()
   })
 
   test('out leaves nothing behind', async () => {

@@ -98,7 +98,7 @@ describe('the figures of use', () => {
     expect(within(rail).getByRole('link', { name: /^news Running, CPU ?55 %, memory ?48\.3 MB$/ })).toBeInTheDocument()
 
     socket.end()
-    await screen.findByTestId('connection-banner', undefined, { timeout: 3000 })
+    await screen.findByTestId('connection-banner', undefined, { timeout: 5000 })
 
     expect(within(rail).queryByText(/55 %/)).not.toBeInTheDocument()
     expect(screen.getByTestId('cpu').closest('[data-stale]')).not.toBeNull()

@@ -7,7 +7,7 @@ export function ConnectionMark({ stale }: { stale: boolean }) {
   const { phase } = useConnection()
   const known = useDeck((state) => state.heardAt !== null)
   const lost = stale || phase === 'refused'
-  // Within the second of grace the word stays, so that a short loss does not flicker.
+  // Within the time of grace the word stays, so that a short loss does not flicker.
   const said = lost ? 'Not live' : known ? 'Live' : 'Connecting…'
   const quiet = !lost && phase !== 'live'
   return (

@@ -10,19 +10,21 @@ const OLDER_LINES = 500
 
 /** Keeps the live state fresh: over the live channel, and by polling while that is `stale`. Use it once. */
 export function useLive(bot: string | null, stale: boolean): { pollProblem: Error | null; pollNow: () => void } {
-  useEffect(() => connectWebSocket(deck.receive), [])
+  // Before the connection opens, for its address names the bot.
   useEffect(() => {
     live.follow(bot)
   }, [bot])
+  useEffect(() => connectWebSocket(deck.receive), [])
 
   const poll = useQuery({
     queryKey: ['poll', bot],
     queryFn: async () => {
+      const askedMs = performance.now()
       const [fleet, runners] = await Promise.all([botAPI.list(), runnerAPI.list()])
       const name = bot ?? fleet.default_bot
       const known = fleet.bots.some((status) => status.bot === name)
       const stats = name !== null && known ? await dashboardAPI.getStats(name) : null
-      deck.receive({ type: 'polled', fleet, runners, stats })
+      deck.receive({ type: 'polled', askedMs, fleet, runners, stats })
       return Date.now()
     },
     enabled: stale,
