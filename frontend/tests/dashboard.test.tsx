@@ -3,7 +3,7 @@ import userEvent from '@testing-library/user-event'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { axe } from 'vitest-axe'
 import { FakeWebSocket } from './support/FakeWebSocket'
-import { line, message, runner, snapshot, stats, status } from './support/messages'
+import { goaway, line, message, resumed, runner, snapshot, stats, status } from './support/messages'
 import { ANA, asked, beLive, openPage, SIGNED_IN } from './support/page'
 
 afterEach(() => {
@@ -139,7 +139,7 @@ describe('failed', () => {
 })
 
 describe('stale', () => {
-  test('says so after a second, greys the state, polls, and is over when the deck is back', async () => {
+  test('says so after a moment, greys the state, polls, and is over when the deck is back', async () => {
     openPage('/', POLLED)
     const socket = await beLive(snapshot())
     await screen.findByTestId('state')
@@ -165,7 +165,8 @@ describe('stale', () => {
     expect(document.title).toBe('Running: hello')
   })
 
-  test('says nothing about a loss that is over within the second', async () => {
+  test('says nothing about a loss that is over with the first attempt to come back', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5)
     openPage('/', POLLED)
     const socket = await beLive(snapshot())
     await screen.findByTestId('state')
@@ -174,11 +175,35 @@ describe('stale', () => {
     socket.end()
     await vi.waitFor(() => {
       expect(FakeWebSocket.latest).not.toBe(socket)
-    }, 2000)
-    await beLive(snapshot({}, 'b'))
+    }, 5000)
+    await beLive(resumed())
 
     expect(screen.queryByTestId('connection-banner')).not.toBeInTheDocument()
     expect(asked.slice(before)).not.toContain('GET /api/bots')
+  })
+
+  test('says in the deck’s own words that it went away, without alarm', async () => {
+    openPage('/', CALM)
+    const socket = await beLive(snapshot())
+    await screen.findByTestId('state')
+
+    socket.say(goaway({ after_s: 60, spread_s: 0 }))
+
+    const banner = await screen.findByTestId('connection-banner', undefined, { timeout: 5000 })
+    expect(banner).toHaveTextContent(/^The deck is restarting\. Showing values from \d\d:\d\d:\d\d/)
+    expect(banner).toHaveTextContent(/Trying again in 5\d s\./)
+    expect(banner).toHaveAttribute('data-told')
+    expect(await screen.findByText('The deck is restarting. The values shown are not live.', undefined, { timeout: 5000 })).toBeInTheDocument()
+  })
+
+  test('is at once when the deck refuses the live channel for good', async () => {
+    openPage('/', POLLED)
+    const socket = await beLive(snapshot())
+    await screen.findByTestId('state')
+
+    socket.end(4403)
+
+    expect(await screen.findByTestId('connection-banner')).toHaveTextContent('The deck refuses this page the live channel.')
   })
 
   test('keeps a bot whose runner is away unknown, with the reason', async () => {

@@ -46,7 +46,7 @@ describe('under a base path', () => {
     await screen.findByTestId('loading')
 
     expect(router.history.location.pathname).toBe('/deep/botdeck/bots/hello')
-    expect(FakeWebSocket.latest.url).toBe('ws://localhost:3000/deep/botdeck/ws/u1')
+    expect(FakeWebSocket.latest.url).toBe('ws://localhost:3000/deep/botdeck/ws/u1?bot=hello')
   })
 })
 
