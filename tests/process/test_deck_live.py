@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from botdeck.deck import live_client
 from botdeck.deck.clock import SYSTEM_CLOCK, Clock
-from botdeck.deck.routes import live
+from botdeck.deck import liveness
 from botdeck.models import Role, State
 
 from ..unit.deck_house import PASSWORD, House, LiveBrowser, ScriptedRunner, a_deck, a_line, a_status, eventually

@@ -11,13 +11,15 @@ from botdeck.deck.auth import Accounts, Sessions
 from botdeck.deck.clock import Clock
 from botdeck.deck.dashboard import Dashboard
 from botdeck.deck.database_check import DatabaseCheck
-from botdeck.deck.envelopes import Envelopes
 from botdeck.deck.fleet import Fleet
+from botdeck.deck.fleet_memory import FleetMemory
 from botdeck.deck.host_feed import HostFeed
+from botdeck.deck.live_channel import LiveChannel
 from botdeck.deck.log_feed import LogFeed
 from botdeck.deck.permissions import PRINCIPAL, Principal
 from botdeck.deck.runner_access import RunnerAccess
 from botdeck.deck.runner_link import RunnerLinks
+from botdeck.deck.snapshots import Snapshots
 from botdeck.deck.websocket_manager import ConnectionManager
 from botdeck.errors import UnknownBot
 from botdeck.models import Operator
@@ -34,11 +36,13 @@ class Deck:
     sessions: Sessions
     audit: Audit
     fleet: Fleet
+    memory: FleetMemory
     hub: ConnectionManager
-    envelopes: Envelopes
     dashboard: Dashboard
     logs: LogFeed
     host_feed: HostFeed
+    snapshots: Snapshots
+    live: LiveChannel
     runners: RunnerLinks
     runner_access: RunnerAccess
     check_database: DatabaseCheck

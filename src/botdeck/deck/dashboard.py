@@ -86,8 +86,6 @@ class Dashboard:
                 regular_at = now + self._interval_s
                 for bot in watched:
                     self._throttle.change(bot)
-                # It carries no figures, so it is for pages without a bot and for times without a database.
-                self._hub.broadcast_heartbeat()
             for bot in self._throttle.due(now):
                 if bot in watched:
                     await self._tell(bot)

@@ -1,80 +1,87 @@
-"""Messages of the live channel as text. The costly part is encoded once for all browsers; what differs from one to
-the next (seq, and how many lines it missed) is put behind it."""
+"""Messages of the live channel as finished WebSocket frames: what is the same for all pages is encoded once, and the
+same bytes go to every one of them."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
+from websockets.frames import Frame, Opcode
 
-from botdeck.deck.messages import RunnerList, SampleList, Snapshot
-from botdeck.models import BotList, BotStatus, DashboardStats, LogLine, RunnerStatus
+from botdeck.deck.clock import Clock
+from botdeck.deck.messages import Gap, GoAway, Snapshot
+from botdeck.models import LogLine, Operator
 from botdeck.protocol.codec import rfc3339
+
+PING = Frame(Opcode.PING, b"deck").serialize(mask=False, extensions=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
-    """One message, all but finished."""
+class SharedSnapshot:
+    """A snapshot for everyone who comes at about the same time."""
 
-    kind: str
-    topic: str
-    """The bot it is about, or the runner; "" when it is about all."""
-    head: str
-    lines: Sequence[LogLine] = ()
-    """Of a `log` message."""
-    dropped: int | None = None
-    """Lines that nobody gets; None for what is no `log` message."""
-
-    def text(self, seq: int, more_dropped: int = 0) -> str:
-        if self.dropped is None:
-            return f'{self.head},"seq":{seq}}}'
-        return f'{self.head}{self.dropped + more_dropped}}},"seq":{seq}}}'
+    head: bytes
+    all_but_operator: bytes
+    """Its data as JSON."""
+    positions: dict[str, int]
 
 
 class Envelopes:
-    """Makes them for one life of the deck."""
+    """Makes them for one life of the deck. Each answer is a whole frame."""
 
-    def __init__(self, epoch: str) -> None:
-        self._epoch = epoch
+    def __init__(self, epoch: str, clock: Clock) -> None:
+        self.epoch = epoch
+        self._clock = clock
 
-    def stats(self, stats: DashboardStats, at: datetime) -> Envelope:
-        return self._envelope("dashboard_stats", stats.bot, _json(DashboardStats, stats), at)
+    def update(self, kind: str, topic: str, seq: int, data: bytes) -> bytes:
+        return text_frame(b'%b"topic":"%b","seq":%d,"data":%b}' % (self._head(kind), topic.encode(), seq, data))
 
-    def status(self, status: BotStatus, at: datetime) -> Envelope:
-        return self._envelope("bot_status", status.bot, _json(BotStatus, status), at)
+    def snapshot(self, shared: SharedSnapshot, operator: Operator) -> bytes:
+        return text_frame(
+            b'%b"data":{"operator":%b,%b}' % (shared.head, encoded(Operator, operator), shared.all_but_operator[1:])
+        )
 
-    def bot_list(self, bots: BotList, at: datetime) -> Envelope:
-        return self._envelope("bot_list", "", _json(BotList, bots), at)
+    def share(self, snapshot: Snapshot) -> SharedSnapshot:
+        return SharedSnapshot(
+            head=self._head("snapshot"),
+            all_but_operator=_adapter(Snapshot).dump_json(snapshot, exclude={"operator"}),
+            positions=snapshot.positions,
+        )
 
-    def samples(self, samples: SampleList, at: datetime) -> Envelope:
-        return self._envelope("samples", samples.runner, _json(SampleList, samples), at)
+    def resumed(self, operator: Operator) -> bytes:
+        return self._message("resumed", b'{"operator":%b}' % encoded(Operator, operator))
 
-    def runners(self, runners: list[RunnerStatus], at: datetime) -> Envelope:
-        return self._envelope("runners", "", _json(RunnerList, RunnerList(runners=runners)), at)
+    def gap(self, gap: Gap) -> bytes:
+        return self._message("gap", encoded(Gap, gap))
 
-    def snapshot(self, snapshot: Snapshot, at: datetime) -> Envelope:
-        return self._envelope("snapshot", "", _json(Snapshot, snapshot), at)
+    def go_away(self, go_away: GoAway) -> bytes:
+        return self._message("goaway", encoded(GoAway, go_away))
 
-    def heartbeat(self, at: datetime) -> Envelope:
-        return self._envelope("heartbeat", "", "{}", at)
+    def heartbeat(self) -> bytes:
+        return self._message("heartbeat", b"{}")
 
-    def log(self, bot: str, lines: Sequence[LogLine], at: datetime, dropped: int = 0) -> Envelope:
-        data = f'{{"bot":{json.dumps(bot)},"lines":{_json(list[LogLine], lines)},"dropped":'
-        head = self._envelope("log", bot, data, at).head
-        return Envelope(kind="log", topic=bot, head=head, lines=lines, dropped=dropped)
+    def _message(self, kind: str, data: bytes) -> bytes:
+        return text_frame(b'%b"data":%b}' % (self._head(kind), data))
 
-    def _envelope(self, kind: str, topic: str, data: str, at: datetime) -> Envelope:
-        head = f'{{"type":"{kind}","timestamp":"{rfc3339(at)}","epoch":"{self._epoch}","data":{data}'
-        return Envelope(kind=kind, topic=topic, head=head)
+    def _head(self, kind: str) -> bytes:
+        return f'{{"type":"{kind}","timestamp":"{rfc3339(self._clock.now())}","epoch":"{self.epoch}",'.encode()
+
+
+def text_frame(payload: bytes) -> bytes:
+    return Frame(Opcode.TEXT, payload).serialize(mask=False, extensions=())
+
+
+def log_data(bot: str, lines: Sequence[LogLine], dropped: int) -> bytes:
+    return b'{"bot":%b,"lines":%b,"dropped":%d}' % (json.dumps(bot).encode(), encoded(list[LogLine], lines), dropped)
+
+
+def encoded(kind: Any, value: Any) -> bytes:
+    """As JSON. `kind` is the value's type, such as `BotStatus` or `list[LogLine]`."""
+    return _adapter(kind).dump_json(value)
 
 
 @cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
-
-
-def _json(kind: Any, value: Any) -> str:
-    return _adapter(kind).dump_json(value).decode()

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from botdeck.deck import live_channel
 from botdeck.deck.auth import LONGEST, Sessions, session_key
 from botdeck.deck.errors import answer_for, problem
 from botdeck.deck.permissions import PRINCIPAL, Principal
@@ -74,6 +75,7 @@ class Guard:
         *,
         settings: Settings,
         api: ASGIApp,
+        live: ASGIApp,
         pages: ASGIApp,
         sessions: Sessions,
         runner_access: RunnerAccess,
@@ -84,6 +86,7 @@ class Guard:
         self._settings = settings.deck
         self._cookie = session_cookie(settings)
         self._api = api
+        self._live = live
         self._pages = pages
         self._sessions = sessions
         self._runner_access = runner_access
@@ -125,6 +128,8 @@ class Guard:
         if unsafe and (principal.session is not None or "origin" in headers):
             check_origin(headers, scope, self._settings)
         scope[PRINCIPAL] = principal
+        if websocket and path.startswith(live_channel.PREFIX):
+            return self._live, receive
         return self._api, receive if websocket else await _capped(headers, receive)
 
     def _below_base(self, scope: Scope) -> str:

@@ -45,7 +45,7 @@ class LogFeed:
 
     def add(self, bot: str, lines: Sequence[LogLine]) -> None:
         """To be told after they were stored: what nobody is there to see now, a later snapshot has."""
-        if not lines or bot not in self._hub.watched():
+        if not lines or not self._hub.is_watched(bot):
             return
         self._waiting.setdefault(bot, _Burst()).add(lines)
         if bot not in self._timers:

@@ -21,9 +21,12 @@ from botdeck.deck.dashboard import Dashboard
 from botdeck.deck.database_check import DatabaseCheck
 from botdeck.deck.envelopes import Envelopes
 from botdeck.deck.fleet import Fleet
+from botdeck.deck.fleet_memory import FleetMemory
 from botdeck.deck.guard import Guard
 from botdeck.deck.host_feed import HostFeed
 from botdeck.deck.intake import Intake
+from botdeck.deck.live_channel import LiveChannel
+from botdeck.deck.liveness import keep_in_touch
 from botdeck.deck.log_feed import LogFeed
 from botdeck.deck.pages import Pages
 from botdeck.deck.patience import PatientStorage
@@ -33,6 +36,7 @@ from botdeck.deck.routes import ROUTERS
 from botdeck.deck.runner_access import RunnerAccess
 from botdeck.deck.runner_link import LinkServices, RunnerLinks
 from botdeck.deck.schema import openapi_document
+from botdeck.deck.snapshots import Snapshots
 from botdeck.deck.websocket_manager import ConnectionManager
 from botdeck.settings import Settings
 from botdeck.storage.port import Storage
@@ -48,6 +52,7 @@ def create_app(settings: Settings, storage: Storage, *, clock: Clock = SYSTEM_CL
     return Guard(
         settings=settings,
         api=api,
+        live=deck.live,
         pages=Pages(settings.deck.base_path),
         sessions=deck.sessions,
         runner_access=deck.runner_access,
@@ -89,8 +94,8 @@ def _operation_id(route: APIRoute) -> str:
 
 
 def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
-    envelopes = Envelopes(epoch=secrets.token_hex(8))
-    hub = ConnectionManager(envelopes, clock)
+    envelopes = Envelopes(secrets.token_hex(8), clock)
+    hub = ConnectionManager(envelopes)
     fleet = Fleet(storage, clock, default_bot=settings.deck.default_bot)
     accounts = Accounts(storage, clock, secret_files.SetupCode(settings.data_dir))
     dashboard = Dashboard(
@@ -101,15 +106,18 @@ def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
         time_zone=settings.deck.time_zone,
         interval_s=settings.deck.stats_interval_s,
     )
+    snapshots = Snapshots(settings=settings.deck, dashboard=dashboard, fleet=fleet, hub=hub, envelopes=envelopes)
     logs = LogFeed(hub)
     host_feed = HostFeed(hub, fleet)
     audit = Audit(storage, clock)
     patient = PatientStorage(storage)
+    memory = FleetMemory(fleet, patient.working)
     runners = RunnerLinks(
         LinkServices(
             storage=storage,
             patient=patient,
             fleet=fleet,
+            memory=memory,
             hub=hub,
             dashboard=dashboard,
             logs=logs,
@@ -128,11 +136,13 @@ def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
         sessions=Sessions(storage, clock, accounts),
         audit=audit,
         fleet=fleet,
+        memory=memory,
         hub=hub,
-        envelopes=envelopes,
         dashboard=dashboard,
         logs=logs,
         host_feed=host_feed,
+        snapshots=snapshots,
+        live=LiveChannel(hub=hub, fleet=fleet, snapshots=snapshots, envelopes=envelopes),
         runners=runners,
         runner_access=RunnerAccess(storage, clock, fleet),
         check_database=DatabaseCheck(storage, clock),
@@ -147,6 +157,8 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     await offer_setup(deck)
     chores = [
         asyncio.create_task(_keep_publishing(deck.dashboard)),
+        asyncio.create_task(keep_in_touch(deck.hub)),
+        asyncio.create_task(deck.memory.keep()),
         asyncio.create_task(housekeeping.keep_house(deck.storage, deck.clock)),
     ]
     try:
@@ -154,9 +166,11 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     finally:
         deck.logs.close()
         deck.host_feed.close()
+        deck.snapshots.close()
         for chore in chores:
             chore.cancel()
         await asyncio.gather(*chores, return_exceptions=True)
+        await deck.memory.write()
 
 
 async def offer_setup(deck: Deck) -> None:

@@ -30,6 +30,8 @@ class Permission(StrEnum):
     """Runners only; no operator has it."""
 
 
+LIVE_CHANNEL = Permission.READ
+"""What `/ws/{user_id}` needs; it is beside FastAPI and asks by itself."""
 _LEAST_ROLE = {
     Permission.READ: Role.VIEWER,
     Permission.CONTROL: Role.OPERATOR,
@@ -85,6 +87,7 @@ def enforce(connection: HTTPConnection) -> None:
 
 def declared_routes(app: FastAPI) -> Iterator[tuple[str, str, Permission | None]]:
     """(method, path, permission) of every route; the method of a WebSocket is `WS`."""
+    yield "WS", "/ws/{user_id}", LIVE_CHANNEL
     # app.routes does not list the routes of included routers; this does.
     for context in iter_route_contexts(app.routes):
         route = context.original_route

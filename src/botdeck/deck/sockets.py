@@ -1,20 +1,40 @@
-"""WebSockets as this server has them: uvicorn's own, with the two things that ASGI lacks: letting go of a connection
-that takes nothing any more, and a limit of its own on what one may send."""
+"""WebSockets as this server has them: uvicorn's own, with what ASGI lacks: to write finished frames without waiting,
+to be told when a connection is full or has drained, and to let go of one that takes nothing any more."""
 
 import asyncio
-from typing import Any
+from typing import Any, Protocol, cast
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 from websockets.http11 import Request
 
 EXTENSION = "botdeck.connection"
+WAKE = "botdeck.wake"
+"""Type of the event that `wake` has the app receive."""
 LONGEST_REASON_BYTES = 123
 _GRACE_S = 0.5
 
 
+class Listener(Protocol):
+    """Who is told what becomes of a connection."""
+
+    heard_at: float
+    """When anything came, by the event loop's clock."""
+
+    def full(self) -> None: ...
+
+    def drained(self) -> None: ...
+
+    def lost(self) -> None:
+        """It closes: nothing may be written any more. Its descriptor is closed after this."""
+
+
 class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
     """Offers itself to the app in the scope's extensions."""
+
+    listener: Listener | None = None
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -22,11 +42,85 @@ class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[EXTENSION] = self
 
-    def abort(self) -> None:
-        self.transport.abort()
-
     def limit(self, largest_message: int) -> None:
         self.conn.max_message_size = largest_message
+
+    # For a listener, who writes frames and pings by itself.
+
+    def attach(self, listener: Listener) -> None:
+        """From here on it is told. The connection is full as soon as the kernel does not take all of a write."""
+        self.stop_keepalive()
+        self.transport.set_write_buffer_limits(high=0)
+        self.listener = listener
+
+    @property
+    def descriptor(self) -> int:
+        descriptor: int = self.transport.get_extra_info("socket").fileno()
+        return descriptor
+
+    @property
+    def waiting_bytes(self) -> int:
+        return self.transport.get_write_buffer_size()
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def wake(self) -> None:
+        self.queue.put_nowait(cast(ASGIReceiveEvent, {"type": WAKE}))
+
+    def part(self, code: int, reason: str, *, last: bytes = b"") -> None:
+        if self.close_sent or self.transport.is_closing():
+            return
+        self._detach()
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.conn.send_close(code, close_reason(reason))
+        self.transport.write(last + b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.transport.resume_reading()
+        # The other end closes when it has read that; one that does not even take it is let go of.
+        patience_s = self.close_timeout if self.writable.is_set() else _GRACE_S
+        self.close_timer = self.loop.call_later(patience_s, self.transport.abort)
+
+    def abort(self) -> None:
+        self._detach()
+        self.transport.abort()
+
+    def _detach(self) -> None:
+        listener, self.listener = self.listener, None
+        if listener:
+            listener.lost()
+
+    def data_received(self, data: bytes) -> None:
+        if self.listener:
+            self.listener.heard_at = self.loop.time()
+        super().data_received(data)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.listener:
+            self.listener.full()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self.listener:
+            self.listener.drained()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._detach()
+        super().connection_lost(exc)
+
+    def handle_close(self, event: Frame) -> None:
+        self._detach()  # nothing may follow a close frame
+        super().handle_close(event)
+
+    def handle_parser_exception(self) -> None:
+        self._detach()
+        super().handle_parser_exception()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        if message["type"] == "websocket.close":
+            self._detach()
+        await super().send(message)
 
     def send_receive_event_to_app(self) -> None:
         if self.curr_msg_data_type == "text" and not _is_utf8(b"".join(self.frames)):
@@ -40,6 +134,7 @@ class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
     # A connection whose buffer is full would not close before the peer reads, which it may never do.
 
     def shutdown(self) -> None:
+        self._detach()
         super().shutdown()
         self._abort_if_stuck()
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from botdeck.deck.routes import auth, bots, dashboard, health, live, runner, runners
+from botdeck.deck.routes import auth, bots, dashboard, health, runner, runners
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
@@ -10,6 +10,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     dashboard.router,
     bots.router,
     runners.router,
-    live.router,
     runner.router,
 )

@@ -107,7 +107,7 @@ async def logout(principal: CurrentPrincipal, response: Response, request: Reque
     if principal.session is None:
         return
     await deck.sessions.end(principal.session)
-    deck.hub.end_session(principal.session)
+    deck.hub.end_session(principal.session, "You signed out.")
     await deck.audit.record("sign-out", principal.record_name)
     cookie = session_cookie(deck.settings)
     response.delete_cookie(cookie.name, path=cookie.path, secure=cookie.secure, httponly=True, samesite="lax")
