@@ -173,11 +173,13 @@ describe('stale', () => {
     const before = asked.length
 
     socket.end()
+    expect(await screen.findByText('Reconnecting…')).toBeInTheDocument()
     await vi.waitFor(() => {
       expect(FakeWebSocket.latest).not.toBe(socket)
     }, 5000)
     await beLive(resumed())
 
+    expect(await screen.findByText('Live')).toBeInTheDocument()
     expect(screen.queryByTestId('connection-banner')).not.toBeInTheDocument()
     expect(asked.slice(before)).not.toContain('GET /api/bots')
   })
