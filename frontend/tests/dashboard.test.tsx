@@ -185,17 +185,26 @@ describe('stale', () => {
   })
 
   test('says in the deck’s own words that it went away, without alarm', async () => {
-    openPage('/', CALM)
+    openPage('/', POLLED)
     const socket = await beLive(snapshot())
     await screen.findByTestId('state')
 
     socket.say(goaway({ after_s: 60, spread_s: 0 }))
 
     const banner = await screen.findByTestId('connection-banner', undefined, { timeout: 5000 })
-    expect(banner).toHaveTextContent(/^The deck is restarting\. Showing values from \d\d:\d\d:\d\d/)
-    expect(banner).toHaveTextContent(/Trying again in 5\d s\./)
+    expect(banner).toHaveTextContent(/^The deck is restarting\. Showing values from \d\d:\d\d:\d\d\. Trying again in 5\d s\./)
     expect(banner).toHaveAttribute('data-told')
     expect(await screen.findByText('The deck is restarting. The values shown are not live.', undefined, { timeout: 5000 })).toBeInTheDocument()
+    expect(asked).not.toContain('GET /api/bots')
+  })
+
+  test('says so as well when the deck never let the page in', async () => {
+    openPage('/', POLLED)
+    await beLive(goaway({ reason: 'the deck is too busy', after_s: 60, spread_s: 0 }))
+
+    const banner = await screen.findByTestId('connection-banner', undefined, { timeout: 5000 })
+    expect(banner).toHaveTextContent(/^The deck is too busy\. Trying again in 5\d s\./)
+    expect(screen.getByTestId('loading')).toBeInTheDocument()
   })
 
   test('is at once when the deck refuses the live channel for good', async () => {

@@ -305,7 +305,7 @@ describe('sent away', () => {
     const socket = beLive()
     socket.say(goaway({ after_s: 5, spread_s: 10 }))
     socket.end(code)
-    expect(connections.at(-1)).toMatchObject({ phase: 'waiting', farewell: 'the deck is restarting' })
+    expect(connections.at(-1)).toMatchObject({ phase: 'waiting', asTold: true, farewell: 'the deck is restarting' })
 
     vi.advanceTimersByTime(9_999)
     expect(FakeWebSocket.made).toHaveLength(1)
@@ -347,10 +347,10 @@ describe('sent away', () => {
     connect()
     beLive().say(goaway())
     vi.advanceTimersByTime(10_000)
-    expect(connections.at(-1)).toEqual({ phase: 'connecting', farewell: 'the deck is restarting' })
+    expect(connections.at(-1)).toEqual({ phase: 'connecting', asTold: true, farewell: 'the deck is restarting' })
 
     comeBack()
-    expect(connections.at(-1)).toEqual({ phase: 'connecting', farewell: 'the deck is restarting' })
+    expect(connections.at(-1)).toEqual({ phase: 'connecting', asTold: false, farewell: 'the deck is restarting' })
 
     beLive(snapshot({}, 'b')).end()
     expect(connections.at(-1)).toMatchObject({ phase: 'waiting', farewell: null })

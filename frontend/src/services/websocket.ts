@@ -12,14 +12,14 @@ import { userIdInStorage } from './userId'
 export const FATAL = { signIn: 4401, forbidden: 4403 } as const
 
 /**
- * The state of the connection. `retryAt` is a time of `performance.now()`; `farewell` is why the deck sent this page
- * away, until it is back; null when it said nothing.
+ * The state of the connection. `retryAt` is a time of `performance.now()`; `asTold` when the deck chose the time;
+ * `farewell` is why the deck sent this page away, until it is back; null when it said nothing.
  */
 export type Connection =
   | { phase: 'closed' }
-  | { phase: 'connecting'; farewell: string | null }
+  | { phase: 'connecting'; asTold: boolean; farewell: string | null }
   | { phase: 'live' }
-  | { phase: 'waiting'; retryAt: number; farewell: string | null }
+  | { phase: 'waiting'; retryAt: number; asTold: boolean; farewell: string | null }
   | { phase: 'refused'; code: number }
 
 const OPENING_PATIENCE_MS = 10_000
@@ -39,7 +39,7 @@ export class LiveConnection {
   private positions: Positions | null = null
   private failed = 0
   private farewell: string | null = null
-  private mayHurry = true
+  private asTold = false
   private silenceMs = OPENING_PATIENCE_MS
   private liveSince = 0
   private retryTimer: ReturnType<typeof setTimeout> | undefined
@@ -92,6 +92,7 @@ export class LiveConnection {
     document.addEventListener('visibilitychange', this.hurry)
     this.failed = 0
     this.farewell = null
+    this.asTold = false
     this.open()
   }
 
@@ -105,7 +106,7 @@ export class LiveConnection {
   }
 
   private readonly hurry = (): void => {
-    if (document.visibilityState !== 'visible' || this.connection.phase !== 'waiting' || !this.mayHurry) return
+    if (document.visibilityState !== 'visible' || this.connection.phase !== 'waiting' || this.connection.asTold) return
     const delay = hurriedDelay(this.luck())
     if (performance.now() + delay < this.connection.retryAt) this.wait(delay)
   }
@@ -117,7 +118,7 @@ export class LiveConnection {
       this.change({ phase: 'refused', code: FATAL.signIn })
       return
     }
-    this.change({ phase: 'connecting', farewell: this.farewell })
+    this.change({ phase: 'connecting', asTold: this.asTold, farewell: this.farewell })
     const bot = this.bot
     const socket = new WebSocket(liveUrl(userId, bot, this.positions && resumeOf(this.positions, bot)))
     this.socket = socket
@@ -189,7 +190,7 @@ export class LiveConnection {
   private sentAway(words: GoAway): void {
     this.leave()
     this.farewell = words.reason
-    this.mayHurry = false
+    this.asTold = true
     this.wait(delayAsTold(words, this.luck()))
   }
 
@@ -200,7 +201,7 @@ export class LiveConnection {
       this.change({ phase: 'refused', code })
       return
     }
-    this.mayHurry = true
+    this.asTold = false
     this.wait(reconnectDelay(this.failed, this.luck()))
     this.failed += 1
   }
@@ -215,7 +216,7 @@ export class LiveConnection {
     this.retryTimer = setTimeout(() => {
       this.open()
     }, delayMs)
-    this.change({ phase: 'waiting', retryAt: performance.now() + delayMs, farewell: this.farewell })
+    this.change({ phase: 'waiting', retryAt: performance.now() + delayMs, asTold: this.asTold, farewell: this.farewell })
   }
 
   /** Lets go of the socket without hearing from it again. */
