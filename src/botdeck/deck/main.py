@@ -35,6 +35,7 @@ from botdeck.deck.routes import ROUTERS
 from botdeck.deck.runner_access import RunnerAccess
 from botdeck.deck.runner_link import LinkServices, RunnerLinks
 from botdeck.deck.schema import openapi_document
+from botdeck.deck.session_watch import SessionWatch, keep_watch
 from botdeck.deck.snapshots import Snapshots
 from botdeck.deck.websocket_manager import ConnectionManager
 from botdeck.settings import Settings
@@ -110,6 +111,7 @@ def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
     host_feed = HostFeed(hub, fleet)
     audit = Audit(storage, clock)
     patient = PatientStorage(storage)
+    sessions = Sessions(storage, clock, accounts)
     runners = RunnerLinks(
         LinkServices(
             storage=storage,
@@ -130,7 +132,8 @@ def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
         storage=storage,
         clock=clock,
         accounts=accounts,
-        sessions=Sessions(storage, clock, accounts),
+        sessions=sessions,
+        session_watch=SessionWatch(storage=storage, sessions=sessions, accounts=accounts, hub=hub, clock=clock),
         audit=audit,
         fleet=fleet,
         hub=hub,
@@ -154,6 +157,7 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     chores = [
         asyncio.create_task(_keep_publishing(deck.dashboard)),
         asyncio.create_task(keep_in_touch(deck.hub)),
+        asyncio.create_task(keep_watch(deck.session_watch)),
         asyncio.create_task(housekeeping.keep_house(deck.storage, deck.clock)),
     ]
     try:
