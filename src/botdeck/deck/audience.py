@@ -50,6 +50,7 @@ class LiveClient:
         "behind",
         "bot",
         "connection",
+        "gone",
         "heard_at",
         "operator",
         "session",
@@ -77,6 +78,8 @@ class LiveClient:
         """The one that it follows; None when there is none by that name."""
         self.shard: Shard | None = None
         """None before its first snapshot, and when it is closing."""
+        self.gone = False
+        """Its connection is closing."""
         self.behind: dict[str, int] | None = None
         """By topic, the seq of the last update that was written to its connection; None when it is ready."""
         self.heard_at = now
@@ -96,6 +99,11 @@ class LiveClient:
 
     def lost(self) -> None:
         """Its connection is closing: nothing may be written any more."""
+        self.gone = True
+        self.leave()
+
+    def leave(self) -> None:
+        """It follows nobody."""
         if self.shard is not None:
             self.shard.leave(self)
             self.shard = None

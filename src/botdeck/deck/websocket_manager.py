@@ -84,8 +84,10 @@ class ConnectionManager:
 
     def follow(self, client: LiveClient, bot: str | None, first: bytes, positions: dict[str, int]) -> None:
         """Write the frame `first` to it, then whatever comes after the positions (those of another topic do not
-        count), from now on as it is published."""
-        client.lost()
+        count), from now on as it is published. Nothing is written to one that went while its snapshot was read."""
+        if client.gone:
+            return
+        client.leave()
         audience = self._audience(bot)
         client.bot = bot
         audience.join(client, {topic.name: positions.get(topic.name, topic.seq) for topic in audience.topics})
