@@ -1,7 +1,7 @@
 """Rights are looked up again while pages are connected: one look each half second for all of them together.
 
-A look reads which sessions and operators there are, and in which version; of these only what is new or has changed. With
-5,000 pages of 5,000 sessions that is 5 ms, some 1.2 seconds of a processor a minute with all that follows from it.
+A look reads which sessions and operators there are, and in which version; of these only what is new or has changed.
+With 5,000 pages of 5,000 sessions that is 5 ms, some 1.2 seconds of a processor a minute with all that follows from it.
 """
 
 import asyncio
