@@ -50,6 +50,7 @@ class LiveClient:
         "behind",
         "bot",
         "connection",
+        "gone",
         "heard_at",
         "operator",
         "session",
@@ -76,7 +77,9 @@ class LiveClient:
         self.bot: str | None = None
         """The one that it follows; None when there is none by that name."""
         self.shard: Shard | None = None
-        """None before its first snapshot, and when it is closing."""
+        """None before its first snapshot, and when it is gone."""
+        self.gone = False
+        """Its connection is closing: nothing may be written any more, for its descriptor may soon be another's."""
         self.behind: dict[str, int] | None = None
         """By topic, the seq of the last update that was written to its connection; None when it is ready."""
         self.heard_at = now
@@ -95,7 +98,10 @@ class LiveClient:
             self._catch_up(self)
 
     def lost(self) -> None:
-        """Its connection is closing: nothing may be written any more."""
+        self.gone = True
+        self.leave()
+
+    def leave(self) -> None:
         if self.shard is not None:
             self.shard.leave(self)
             self.shard = None

@@ -12,12 +12,14 @@ from botdeck.deck.clock import Clock
 from botdeck.deck.dashboard import Dashboard
 from botdeck.deck.database_check import DatabaseCheck
 from botdeck.deck.fleet import Fleet
+from botdeck.deck.fleet_memory import FleetMemory
 from botdeck.deck.host_feed import HostFeed
 from botdeck.deck.live_channel import LiveChannel
 from botdeck.deck.log_feed import LogFeed
 from botdeck.deck.permissions import PRINCIPAL, Principal
 from botdeck.deck.runner_access import RunnerAccess
 from botdeck.deck.runner_link import RunnerLinks
+from botdeck.deck.session_watch import SessionWatch
 from botdeck.deck.snapshots import Snapshots
 from botdeck.deck.websocket_manager import ConnectionManager
 from botdeck.errors import UnknownBot
@@ -33,8 +35,10 @@ class Deck:
     clock: Clock
     accounts: Accounts
     sessions: Sessions
+    session_watch: SessionWatch
     audit: Audit
     fleet: Fleet
+    memory: FleetMemory
     hub: ConnectionManager
     dashboard: Dashboard
     logs: LogFeed

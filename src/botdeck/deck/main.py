@@ -21,6 +21,7 @@ from botdeck.deck.dashboard import Dashboard
 from botdeck.deck.database_check import DatabaseCheck
 from botdeck.deck.envelopes import Envelopes
 from botdeck.deck.fleet import Fleet
+from botdeck.deck.fleet_memory import FleetMemory
 from botdeck.deck.guard import Guard
 from botdeck.deck.host_feed import HostFeed
 from botdeck.deck.intake import Intake
@@ -35,6 +36,7 @@ from botdeck.deck.routes import ROUTERS
 from botdeck.deck.runner_access import RunnerAccess
 from botdeck.deck.runner_link import LinkServices, RunnerLinks
 from botdeck.deck.schema import openapi_document
+from botdeck.deck.session_watch import SessionWatch, keep_watch
 from botdeck.deck.snapshots import Snapshots
 from botdeck.deck.websocket_manager import ConnectionManager
 from botdeck.settings import Settings
@@ -110,11 +112,14 @@ def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
     host_feed = HostFeed(hub, fleet)
     audit = Audit(storage, clock)
     patient = PatientStorage(storage)
+    memory = FleetMemory(fleet, patient.working)
+    sessions = Sessions(storage, clock, accounts)
     runners = RunnerLinks(
         LinkServices(
             storage=storage,
             patient=patient,
             fleet=fleet,
+            memory=memory,
             hub=hub,
             dashboard=dashboard,
             logs=logs,
@@ -130,9 +135,11 @@ def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
         storage=storage,
         clock=clock,
         accounts=accounts,
-        sessions=Sessions(storage, clock, accounts),
+        sessions=sessions,
+        session_watch=SessionWatch(storage=storage, sessions=sessions, accounts=accounts, hub=hub, clock=clock),
         audit=audit,
         fleet=fleet,
+        memory=memory,
         hub=hub,
         dashboard=dashboard,
         logs=logs,
@@ -154,6 +161,8 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     chores = [
         asyncio.create_task(_keep_publishing(deck.dashboard)),
         asyncio.create_task(keep_in_touch(deck.hub)),
+        asyncio.create_task(deck.memory.keep()),
+        asyncio.create_task(keep_watch(deck.session_watch)),
         asyncio.create_task(housekeeping.keep_house(deck.storage, deck.clock)),
     ]
     try:
@@ -165,6 +174,7 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
         for chore in chores:
             chore.cancel()
         await asyncio.gather(*chores, return_exceptions=True)
+        await deck.memory.write()
 
 
 async def offer_setup(deck: Deck) -> None:

@@ -15,6 +15,7 @@ from botdeck.deck.audit import Audit
 from botdeck.deck.clock import Clock
 from botdeck.deck.dashboard import Dashboard
 from botdeck.deck.fleet import Fleet
+from botdeck.deck.fleet_memory import FleetMemory
 from botdeck.deck.host_feed import HostFeed
 from botdeck.deck.intake import Intake
 from botdeck.deck.log_feed import LogFeed
@@ -69,6 +70,7 @@ class LinkServices:
     storage: Storage
     patient: PatientStorage
     fleet: Fleet
+    memory: FleetMemory
     hub: ConnectionManager
     dashboard: Dashboard
     logs: LogFeed
@@ -160,7 +162,7 @@ class RunnerLinks:
             if self._links.get(link.runner) is link:
                 del self._links[link.runner]
                 _log.warning("Runner %s is away.", link.runner)
-                await link.lost()
+                link.lost()
         finally:
             link.gone.set()
 
@@ -195,7 +197,6 @@ class RunnerLink:
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._applying: set[asyncio.Task[None]] = set()
         self._starting_over: asyncio.Task[None] | None = None
-        self._unremembered: set[str] = set()
         self._hello: Hello | None = None
 
     async def receive_hello(self, frames: AsyncIterator[str | bytes]) -> Hello:
@@ -268,9 +269,9 @@ class RunnerLink:
         finally:
             del self._orders[order.id]
 
-    async def lost(self) -> None:
+    def lost(self) -> None:
         """Tell everyone that nobody knows what its bots do."""
-        await self._publish(self._services.fleet.lost(self.runner), listed=True)
+        self._publish(self._services.fleet.lost(self.runner), listed=True)
 
     async def _finish(self, reader: asyncio.Task[None]) -> None:
         """What is being committed is let through, so that browsers see what the database has."""
@@ -295,10 +296,10 @@ class RunnerLink:
         fleet = self._services.fleet
         match frame:
             case FleetFrame(members=members):
-                await self._publish(fleet.told_fleet(self.runner, members), listed=True)
+                self._publish(fleet.told_fleet(self.runner, members), listed=True)
             case StatusReport(status=status):
                 if fleet.told_status(self.runner, status):
-                    await self._publish([status.bot])
+                    self._publish([status.bot])
             case Samples(samples=samples, load=load):
                 fleet.told_samples(self.runner, samples)
                 fleet.hosts.told_load(self.runner, load)
@@ -306,7 +307,7 @@ class RunnerLink:
             case Troubles(sentences=sentences):
                 if fleet.hosts.told_troubles(self.runner, sentences):
                     self._services.hosts.runners_changed()
-                    await self._publish([])
+                    self._publish([])
             case RunReport(run=run):
                 # Of two runners with a bot of the same name one has it, and the other keeps its link and its others.
                 if fleet.may_send(self.runner, run.bot):
@@ -318,8 +319,7 @@ class RunnerLink:
             case _:
                 raise LinkClosed(BAD_FRAME, f"A runner does not send {type(frame).__name__}.")
 
-    async def _publish(self, names: list[str], *, listed: bool = False) -> None:
-        """Browsers first, then the database: a status is worth more now than remembered."""
+    def _publish(self, names: list[str], *, listed: bool = False) -> None:
         services = self._services
         for name in names:
             if name in services.fleet:
@@ -328,10 +328,7 @@ class RunnerLink:
         if listed:
             services.hub.broadcast_bot_list(services.fleet.bot_list())
             services.hosts.runners_changed()
-        self._unremembered.update(names)
-        if services.patient.working.is_set():
-            names, self._unremembered = [*self._unremembered], set()
-            await asyncio.gather(services.fleet.remember(names), services.fleet.hosts.remember())
+        services.memory.changed(names)
 
     # Data and runs: side by side, so that they share commits; the intake keeps each stream in order.
 

@@ -38,7 +38,7 @@ class _Due:
     lines: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Write:
     """To those of a shard that are ready; `advance` is how far they get with it."""
 
@@ -85,7 +85,9 @@ class ConnectionManager:
     def follow(self, client: LiveClient, bot: str | None, first: bytes, positions: dict[str, int]) -> None:
         """Write the frame `first` to it, then whatever comes after the positions (those of another topic do not
         count), from now on as it is published."""
-        client.lost()
+        if client.gone:
+            return
+        client.leave()
         audience = self._audience(bot)
         client.bot = bot
         audience.join(client, {topic.name: positions.get(topic.name, topic.seq) for topic in audience.topics})
@@ -95,16 +97,13 @@ class ConnectionManager:
     def positions(self, bot: str | None) -> dict[str, int]:
         """How far the topics of a bot have got. From now on they are kept, so that whoever reads a snapshot meanwhile
         can catch up from here."""
-        audience = self._audience(bot)
-        self.flush()
-        return {topic.name: topic.seq for topic in audience.topics}
+        return {topic.name: topic.seq for topic in self._audience(bot).topics}
 
     def can_resume(self, bot: str | None, resume: Resume) -> bool:
         """Whether all that came after these positions is still kept, or told as a gap."""
         audience = self._audiences.get(bot)
         if audience is None or resume.epoch != self._envelopes.epoch:
             return False
-        self.flush()
         return all(topic.knows(resume.positions.get(topic.name, -1)) for topic in audience.topics)
 
     def watched(self) -> set[str]:
@@ -170,12 +169,6 @@ class ConnectionManager:
         for audience in self._audiences.values():
             self._enqueue(audience, data, {})
 
-    def flush(self) -> None:
-        """Everything that is due has been written when this returns."""
-        self._write_all()
-        self._encode_due()
-        self._write_all()
-
     def _publish(self, topic_name: str, kind: str, key: str, data: Callable[[], bytes], lines: int = 0) -> None:
         topic = self._topics.get(topic_name)
         if topic is None:
@@ -237,25 +230,25 @@ class ConnectionManager:
     def _write_some(self) -> None:
         """One write of a shard, then others have their turn."""
         if self._writes:
-            self._write_next()
+            write = self._writes.popleft()
+            write.shard.write(write.data, write.advance)
         if self._writes:
             asyncio.get_running_loop().call_soon(self._write_some)
         elif self._due:
             self._schedule()
 
-    def _write_all(self) -> None:
-        while self._writes:
-            self._write_next()
-
-    def _write_next(self) -> None:
-        write = self._writes.popleft()
-        write.shard.write(write.data, write.advance)
+    def _finish(self, shard: Shard) -> None:
+        """What is on its way to a shard gets there now."""
+        for write in [one for one in self._writes if one.shard is shard]:
+            self._writes.remove(write)
+            shard.write(write.data, write.advance)
 
     # Those who are behind.
 
     def _catch_up(self, client: LiveClient) -> None:
         """Write what it missed, as far as its connection takes it. What is left out is told."""
-        self.flush()
+        if client.shard:
+            self._finish(client.shard)
         while client.shard and client.behind is not None and not client.connection.waiting_bytes:
             gaps, updates = self._missed(self._audiences[client.bot], client.behind)
             part = next(in_writes(updates, WRITE_BYTES), None)

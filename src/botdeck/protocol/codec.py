@@ -44,7 +44,11 @@ def from_json(kind: type[T], value: Any, where: str = "") -> T:
 
     Raises ProtocolError, naming the field, when a value does not fit its annotation.
     """
-    return typing.cast(T, _convert(kind, value, where or getattr(kind, "__name__", str(kind))))
+    annotation: Any = kind
+    try:
+        return typing.cast(T, _converter(annotation)(value))
+    except _Misfit as misfit:
+        raise ProtocolError(f"{where or getattr(kind, '__name__', kind)}{misfit.path} {misfit.sentence}.") from None
 
 
 def rfc3339(moment: datetime) -> str:
@@ -59,71 +63,140 @@ def parse_time(text: str) -> datetime:
     return moment.astimezone(UTC)
 
 
+# Converters are made once for each annotation: a deck and its runners convert thousands of values a second.
+
+_Convert = Callable[[Any], Any]
+
+
+class _Misfit(Exception):
+    """A value does not fit; `path` grows from the inside out, such as `.members[2].bot`."""
+
+    def __init__(self, sentence: str) -> None:
+        self.sentence = sentence
+        self.path = ""
+
+    def inside(self, step: str) -> "_Misfit":
+        self.path = step + self.path
+        return self
+
+
+def _not(expected: str, value: Any) -> _Misfit:
+    return _Misfit(f"should be {expected}, not {value!r:.80}")
+
+
 @functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
-
-
-def _convert(kind: Any, value: Any, where: str) -> Any:
+def _converter(kind: Any) -> _Convert:
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any:
-        return value
+        return lambda value: value
     if origin in (Union, types.UnionType):
-        return _convert_optional(args, value, where)
+        return _optional_converter(args)
     if origin is Literal:
-        return _expect(value in args, value, where, " or ".join(map(repr, args)))
+        return _checked(lambda value: value in args, " or ".join(map(repr, args)))
     if origin is list:
-        _expect(isinstance(value, list), value, where, "a list")
-        return [_convert(args[0], item, f"{where}[{i}]") for i, item in enumerate(value)]
+        return _list_converter(_converter(args[0]))
     if origin is dict:
-        _expect(isinstance(value, dict), value, where, "an object")
-        return {key: _convert(args[1], item, f"{where}.{key}") for key, item in value.items()}
+        return _dict_converter(_converter(args[1]))
     if dataclasses.is_dataclass(kind):
-        return _convert_dataclass(kind, value, where)
+        return _dataclass_converter(kind)
     if kind is datetime:
-        return _attempt(parse_time, value, where, "an RFC 3339 time with a zone")
+        return _attempted(parse_time, "an RFC 3339 time with a zone")
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return _attempt(kind, value, where, "one of " + ", ".join(str(member.value) for member in kind))
+        return _attempted(kind, "one of " + ", ".join(str(member.value) for member in kind))
     if kind is float:
-        _expect(isinstance(value, int | float) and not isinstance(value, bool), value, where, "a number")
+        return _float
+    if kind is bool:
+        return _checked(lambda value: isinstance(value, bool), "bool")
+    return _checked(lambda value: isinstance(value, kind) and not isinstance(value, bool), kind.__name__)
+
+
+def _checked(fits: Callable[[Any], bool], expected: str) -> _Convert:
+    def convert(value: Any) -> Any:
+        if fits(value):
+            return value
+        raise _not(expected, value)
+
+    return convert
+
+
+def _attempted(attempt: _Convert, expected: str) -> _Convert:
+    def convert(value: Any) -> Any:
+        try:
+            return attempt(value)
+        except (ValueError, TypeError):
+            raise _not(expected, value) from None
+
+    return convert
+
+
+def _float(value: Any) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
-    wrong_bool = isinstance(value, bool) and kind is not bool
-    return _expect(isinstance(value, kind) and not wrong_bool, value, where, f"{kind.__name__}")
+    raise _not("a number", value)
 
 
-def _convert_optional(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
-    if value is None and type(None) in kinds:
-        return None
+def _optional_converter(kinds: tuple[Any, ...]) -> _Convert:
     (kind,) = (k for k in kinds if k is not type(None))
-    return _convert(kind, value, where)
+    inner = _converter(kind)
+    if type(None) not in kinds:
+        return inner
+    return lambda value: None if value is None else inner(value)
 
 
-def _convert_dataclass(kind: Any, value: Any, where: str) -> Any:
-    _expect(isinstance(value, dict), value, where, "an object")
-    hints = _hints(kind)
-    known = {f.name: f for f in dataclasses.fields(kind)}
-    given = {name: _convert(hints[name], value[name], f"{where}.{name}") for name in known if name in value}
+def _list_converter(inner: _Convert) -> _Convert:
+    def convert(value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise _not("a list", value)
+        items: list[Any] = []
+        try:
+            items.extend(map(inner, value))  # as far as it gets
+        except _Misfit as misfit:
+            raise misfit.inside(f"[{len(items)}]") from None
+        return items
+
+    return convert
+
+
+def _dict_converter(inner: _Convert) -> _Convert:
+    def convert(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise _not("an object", value)
+        return {key: _inside(f".{key}", inner, item) for key, item in value.items()}
+
+    return convert
+
+
+def _inside(step: str, inner: _Convert, value: Any) -> Any:
     try:
-        return kind(**given)
-    except TypeError:
-        missing = [
-            name
-            for name, field in known.items()
-            if name not in given
-            and field.default is dataclasses.MISSING
-            and field.default_factory is dataclasses.MISSING
-        ]
-        raise ProtocolError(f"{where} lacks {', '.join(missing)}.") from None
+        return inner(value)
+    except _Misfit as misfit:
+        raise misfit.inside(step) from None
 
 
-def _attempt(convert: Callable[[Any], Any], value: Any, where: str, expected: str) -> Any:
-    try:
-        return convert(value)
-    except (ValueError, TypeError):
-        return _expect(False, value, where, expected)
+def _dataclass_converter(kind: Any) -> _Convert:
+    hints = typing.get_type_hints(kind)
+    fields = dataclasses.fields(kind)
+    converters = [(field.name, _converter(hints[field.name])) for field in fields]
+    needed = [
+        field.name
+        for field in fields
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    ]
 
+    def convert(value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise _not("an object", value)
+        given, name = {}, ""
+        try:
+            for name, converter in converters:
+                if name in value:
+                    given[name] = converter(value[name])
+        except _Misfit as misfit:
+            raise misfit.inside(f".{name}") from None
+        try:
+            return kind(**given)
+        except TypeError:
+            missing = ", ".join(name for name in needed if name not in given)
+            raise _Misfit(f"lacks {missing}") from None
 
-def _expect(fits: bool, value: Any, where: str, expected: str) -> Any:
-    if not fits:
-        raise ProtocolError(f"{where} should be {expected}, not {value!r:.80}.")
-    return value
+    return convert
