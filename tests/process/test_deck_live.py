@@ -288,37 +288,6 @@ async def test_a_browser_that_never_reads_does_not_hold_up_the_end(house: House)
     assert took < 10
 
 
-async def test_signing_out_closes_the_sockets_of_that_session_only(house: House) -> None:
-    async with (
-        house.set_up() as page,
-        house.signed_in("ann") as elsewhere,
-        house.browser(page) as one,
-        house.browser(page) as two,
-        house.browser(elsewhere) as other,
-    ):
-        for browser in (one, two, other):
-            await browser.next_of("snapshot")
-        began = time.monotonic()
-        await page.post("api/auth/logout")
-        farewells = [await one.closed(), await two.closed()]
-        took = time.monotonic() - began
-        still_served = await other.subscribe(None)
-
-    assert farewells == [(4401, "You signed out.")] * 2
-    assert took < 5
-    assert still_served["operator"]["name"] == "ann"
-
-
-async def test_a_session_that_ends_meanwhile_ends_its_socket(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "CHECK_SESSION_EVERY_S", 0.05)
-    async with house.set_up() as page, house.browser(page) as browser:
-        await browser.next_of("snapshot")
-        (session,) = await house.storage.documents("session")
-        await house.storage.delete_document("session", session.id)
-
-        assert await browser.closed() == (4401, "The session is over. Sign in again.")
-
-
 async def test_text_that_is_no_utf8_ends_the_connection_without_a_traceback(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
