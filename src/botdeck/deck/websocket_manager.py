@@ -8,7 +8,7 @@ import asyncio
 import itertools
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -163,11 +163,11 @@ class ConnectionManager:
         if bot in self._audiences:
             self._publish(log_topic(bot), "log", "", partial(log_data, bot, lines, dropped), len(lines) + dropped)
 
-    def broadcast_heartbeat(self) -> None:
-        """To everyone who is ready, with a ping."""
+    def broadcast_heartbeat(self, *, part: int, of: int) -> None:
+        """With a ping, to every `of`th shard: thousands of pongs at once would hold up everything else."""
         data = PING + self._envelopes.heartbeat()
-        for audience in self._audiences.values():
-            self._enqueue(audience, data, {})
+        shards = [shard for audience in self._audiences.values() for shard in audience.shards]
+        self._enqueue(shards[part::of], data, {})
 
     def _publish(self, topic_name: str, kind: str, key: str, data: Callable[[], bytes], lines: int = 0) -> None:
         topic = self._topics.get(topic_name)
@@ -203,7 +203,7 @@ class ConnectionManager:
             theirs = [(topic.name, update) for topic, update in updates if topic in audience.topics]
             for part in in_writes(theirs, WRITE_BYTES):
                 data = b"".join(update.frame for _, update in part)
-                self._enqueue(audience, data, {name: update.seq for name, update in part})
+                self._enqueue(audience.shards, data, {name: update.seq for name, update in part})
 
     def _encode(self, due: _Due) -> Update | None:
         topic = due.topic
@@ -221,9 +221,9 @@ class ConnectionManager:
         self._published += 1
         return update
 
-    def _enqueue(self, audience: Audience, data: bytes, advance: dict[str, int]) -> None:
+    def _enqueue(self, shards: Iterable[Shard], data: bytes, advance: dict[str, int]) -> None:
         idle = not self._writes
-        self._writes += [_Write(shard, data, advance) for shard in audience.shards if shard.ready]
+        self._writes += [_Write(shard, data, advance) for shard in shards if shard.ready]
         if idle and self._writes:
             asyncio.get_running_loop().call_soon(self._write_some)
 
