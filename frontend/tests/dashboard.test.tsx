@@ -3,7 +3,7 @@ import userEvent from '@testing-library/user-event'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { axe } from 'vitest-axe'
 import { FakeWebSocket } from './support/FakeWebSocket'
-import { line, message, runner, snapshot, stats, status } from './support/messages'
+import { goaway, line, message, resumed, runner, snapshot, stats, status } from './support/messages'
 import { ANA, asked, beLive, openPage, SIGNED_IN } from './support/page'
 
 afterEach(() => {
@@ -60,9 +60,9 @@ describe('live', () => {
     const socket = await beLive(snapshot())
     await screen.findByTestId('state')
 
-    socket.say(message('dashboard_stats', stats({ messages_today: 48_252 }), 2))
-    socket.say(message('bot_status', status({ state: 'stopped', uptime_s: null, started_at: null }), 3))
-    socket.say(message('log', { bot: 'hello', lines: [line(3, { text: 'bye <b>' })], dropped: 0 }, 4))
+    socket.say(message('dashboard_stats', stats({ messages_today: 48_252 })))
+    socket.say(message('bot_status', status({ state: 'stopped', uptime_s: null, started_at: null })))
+    socket.say(message('log', { bot: 'hello', lines: [line(3, { text: 'bye <b>' })], dropped: 0 }))
 
     expect(await screen.findByText('Stopped')).toBeInTheDocument()
     expect(screen.getByTestId('messages-today')).toHaveTextContent('48,252')
@@ -115,7 +115,7 @@ describe('failed', () => {
   test('says why, and tries again when asked', async () => {
     const answers = { ...CALM }
     openPage('/', answers)
-    expect(await screen.findByRole('alert', undefined, { timeout: 3000 })).toHaveTextContent('The deck cannot be reached.')
+    expect(await screen.findByRole('alert', undefined, { timeout: 5000 })).toHaveTextContent('The deck cannot be reached.')
 
     Object.assign(answers, POLLED)
     await userEvent.click(screen.getByRole('button', { name: 'Try again' }))
@@ -139,7 +139,7 @@ describe('failed', () => {
 })
 
 describe('stale', () => {
-  test('says so after a second, greys the state, polls, and is over when the deck is back', async () => {
+  test('says so after a moment, greys the state, polls, and is over when the deck is back', async () => {
     openPage('/', POLLED)
     const socket = await beLive(snapshot())
     await screen.findByTestId('state')
@@ -148,7 +148,7 @@ describe('stale', () => {
     FakeWebSocket.latest.closed = true
     expect(screen.queryByTestId('connection-banner')).not.toBeInTheDocument()
 
-    const banner = await screen.findByTestId('connection-banner', undefined, { timeout: 3000 })
+    const banner = await screen.findByTestId('connection-banner', undefined, { timeout: 5000 })
     expect(banner).toHaveTextContent(/Connection lost\. Showing values from \d\d:\d\d:\d\d, polling every 10 s\./)
     expect(document.querySelector('main [data-look=running]:not([data-stale])')).toBeNull()
     expect(document.title).toBe('Not live: hello')
@@ -158,27 +158,63 @@ describe('stale', () => {
     expect(screen.getAllByTestId('log-line').map((row) => row.dataset.id)).toEqual(['1', '2', '3'])
 
     await userEvent.click(within(banner).getByRole('button', { name: 'Retry now' }))
-    await beLive(snapshot({}, 1, 'b'))
+    await beLive(snapshot({}, 'b'))
     await waitFor(() => {
       expect(screen.queryByTestId('connection-banner')).not.toBeInTheDocument()
     })
     expect(document.title).toBe('Running: hello')
   })
 
-  test('says nothing about a loss that is over within the second', async () => {
+  test('says nothing about a loss that is over with the first attempt to come back', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5)
     openPage('/', POLLED)
     const socket = await beLive(snapshot())
     await screen.findByTestId('state')
     const before = asked.length
 
     socket.end()
+    expect(await screen.findByText('Reconnecting…')).toBeInTheDocument()
     await vi.waitFor(() => {
       expect(FakeWebSocket.latest).not.toBe(socket)
-    }, 2000)
-    await beLive(snapshot({}, 1, 'b'))
+    }, 5000)
+    await beLive(resumed())
 
+    expect(await screen.findByText('Live')).toBeInTheDocument()
     expect(screen.queryByTestId('connection-banner')).not.toBeInTheDocument()
     expect(asked.slice(before)).not.toContain('GET /api/bots')
+  })
+
+  test('says in the deck’s own words that it went away, without alarm', async () => {
+    openPage('/', POLLED)
+    const socket = await beLive(snapshot())
+    await screen.findByTestId('state')
+
+    socket.say(goaway({ after_s: 60, spread_s: 0 }))
+
+    const banner = await screen.findByTestId('connection-banner', undefined, { timeout: 5000 })
+    expect(banner).toHaveTextContent(/^The deck is restarting\. Showing values from \d\d:\d\d:\d\d\. Trying again in 5\d s\./)
+    expect(banner).toHaveAttribute('data-told')
+    expect(await screen.findByText('The deck is restarting. The values shown are not live.', undefined, { timeout: 5000 })).toBeInTheDocument()
+    expect(asked).not.toContain('GET /api/bots')
+  })
+
+  test('says so as well when the deck never let the page in', async () => {
+    openPage('/', POLLED)
+    await beLive(goaway({ reason: 'the deck is too busy', after_s: 60, spread_s: 0 }))
+
+    const banner = await screen.findByTestId('connection-banner', undefined, { timeout: 5000 })
+    expect(banner).toHaveTextContent(/^The deck is too busy\. Trying again in 5\d s\./)
+    expect(screen.getByTestId('loading')).toBeInTheDocument()
+  })
+
+  test('is at once when the deck refuses the live channel for good', async () => {
+    openPage('/', POLLED)
+    const socket = await beLive(snapshot())
+    await screen.findByTestId('state')
+
+    socket.end(4403)
+
+    expect(await screen.findByTestId('connection-banner')).toHaveTextContent('The deck refuses this page the live channel.')
   })
 
   test('keeps a bot whose runner is away unknown, with the reason', async () => {

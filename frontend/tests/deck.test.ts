@@ -1,44 +1,38 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { apply, DeckStore, type DeckState, type Message, NOTHING_YET } from '../src/stores/deck'
 import { merged, MOST_LINES } from '../src/stores/lines'
 import type { ServerMessage } from '../src/types/api.gen'
-import { line, message, snapshot, stats, status } from './support/messages'
+import { goldens, type Known } from './support/goldens'
+import { gap, goaway, line, message, resumed, snapshot, stats, status } from './support/messages'
 
-interface Golden {
-  title: string
-  messages: ServerMessage[]
-  expect: Known
-  same_as?: ServerMessage
-}
-
-interface Known {
-  order: string[] | null
-  default_bot: string | null
-  bots: Record<string, Record<string, unknown>>
-  logs: Record<string, number[]>
-  gaps: Record<string, [number, number]>
-  runners?: readonly unknown[] | null
-}
-
-// Python reads the same files: what it would send is what this understands.
-const folder = join(import.meta.dirname, '../../tests/golden/live')
-const goldens = readdirSync(folder).map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Golden)
+const BROWSER_BEGAN = Date.parse('2026-11-22T19:00:00Z')
 
 function after(messages: Message[], state: DeckState = NOTHING_YET): DeckState {
   return messages.reduce((known, next, index) => apply(known, next, { ms: 1000 * index, wall: 1e12 + 1000 * index }), state)
 }
 
-function known(state: DeckState): Known {
+/** The state after messages that arrived when they were sent; an update that was kept for a while arrived with those around it. */
+function replayed(messages: ServerMessage[]): Known {
+  let state = NOTHING_YET
+  let ms = 0
+  for (const message of messages) {
+    ms = Math.max(ms, Date.parse(message.timestamp) - BROWSER_BEGAN)
+    state = apply(state, message, { ms, wall: ms })
+  }
+  return known(state, ms)
+}
+
+/** What a page can show at `ms`: the uptime has gone on until then. */
+function known(state: DeckState, ms: number): Known {
   return {
     order: state.order && [...state.order],
     default_bot: state.defaultBot,
+    operator: state.operator,
     bots: Object.fromEntries(
-      Object.entries(state.bots).map(([name, { status, uptime, stats }]) => [
-        name,
-        { state: status.state, sample: status.sample, uptime_s: uptime.seconds, ...stats },
-      ]),
+      Object.entries(state.bots).map(([name, { status, uptime, stats }]) => {
+        const uptime_s = uptime.seconds === null ? null : uptime.seconds + (ms - uptime.ms) / 1000
+        return [name, { ...stats, bot_uptime: undefined, state: status.state, sample: status.sample, uptime_s }]
+      }),
     ),
     logs: Object.fromEntries(Object.entries(state.logs).map(([name, { lines }]) => [name, lines.map(({ id }) => id)])),
     gaps: Object.fromEntries(
@@ -50,12 +44,12 @@ function known(state: DeckState): Known {
 
 describe('the fold', () => {
   test.each(goldens.map((golden) => [golden.title, golden] as const))('%s', (_title, golden) => {
-    const state = known(after(golden.messages))
+    const state = replayed(golden.messages)
 
     expect(state).toMatchObject(golden.expect)
     expect(state.logs).toEqual(golden.expect.logs)
     expect(state.gaps).toEqual(golden.expect.gaps)
-    if (golden.same_as) expect(state).toEqual(known(after([golden.same_as])))
+    if (golden.same_as) expect(state).toEqual(replayed([golden.same_as]))
   })
 
   test('leaves the state it was given as it was', () => {
@@ -71,13 +65,62 @@ describe('the fold', () => {
     const fleet = { default_bot: 'hello', bots: [status({ state: 'unhealthy' })] }
     const polled = after([
       snapshot(),
-      { type: 'polled', fleet, runners: [], stats: stats({ messages_today: 48_260, recent_logs: [line(2), line(3)] }) },
+      { type: 'polled', askedMs: 500, fleet, runners: [], stats: stats({ messages_today: 48_260, recent_logs: [line(2), line(3)] }) },
     ])
 
     expect(polled.bots.hello?.status.state).toBe('unhealthy')
     expect(polled.bots.hello?.stats?.messages_today).toBe(48_260)
     expect(polled.logs.hello?.lines.map(({ id }) => id)).toEqual([1, 2, 3])
     expect(polled.heardAt?.ms).toBe(1000)
+  })
+
+  test('passes over a poll that was asked for before something newer was heard', () => {
+    const fleet = { default_bot: 'hello', bots: [status()] }
+    const now = after([
+      snapshot(),
+      message('bot_status', status({ state: 'stopped' })),
+      { type: 'polled', askedMs: 500, fleet, runners: [], stats: stats({ recent_logs: [line(3)] }) },
+    ])
+
+    expect(now.bots.hello?.status.state).toBe('stopped')
+    expect(now.heardAt?.ms).toBe(1000)
+  })
+
+  test('does not take a deck that goes away for news of its bots', () => {
+    const before = after([snapshot()])
+
+    expect(after([goaway()], before)).toBe(before)
+  })
+
+  test('keeps the gap that polling found open to the first line after those that were dropped', () => {
+    const fleet = { default_bot: 'hello', bots: [status()] }
+    const back = after([
+      snapshot(),
+      { type: 'polled', askedMs: 500, fleet, runners: [], stats: stats({ recent_logs: [line(50), line(51)] }) },
+      resumed(),
+      gap('log/hello', 9, 60),
+      message('log', { bot: 'hello', lines: [line(70), line(71)], dropped: 0 }, 9),
+      message('log', { bot: 'hello', lines: [line(72)], dropped: 0 }, 10),
+    ])
+
+    expect(back.logs.hello?.gap).toEqual({ after: 2, before: 70 })
+  })
+
+  test('opens no gap where nothing was held before, or only figures are left out', () => {
+    const empty = after([
+      snapshot({ stats: stats({ recent_logs: [] }) }),
+      gap('log/hello', 9, 60),
+      message('log', { bot: 'hello', lines: [line(70)], dropped: 0 }, 9),
+    ])
+    expect(empty.logs.hello).toMatchObject({ gap: null, cut: false, fromTheStart: false })
+
+    expect(after([snapshot(), gap('overview', 9, 0), gap('log/hello', 9, 0)]).logs.hello?.cut).toBe(false)
+  })
+
+  test('keeps lines that the deck did not tell in a snapshot that was made a moment before', () => {
+    const page = after([snapshot(), message('log', { bot: 'hello', lines: [line(3)], dropped: 0 }), snapshot()])
+
+    expect(page.logs.hello?.lines.map(({ id }) => id)).toEqual([1, 2, 3])
   })
 
   test('closes a gap with the lines that were fetched for it', () => {

@@ -46,7 +46,7 @@ describe('under a base path', () => {
     await screen.findByTestId('loading')
 
     expect(router.history.location.pathname).toBe('/deep/botdeck/bots/hello')
-    expect(FakeWebSocket.latest.url).toBe('ws://localhost:3000/deep/botdeck/ws/u1')
+    expect(FakeWebSocket.latest.url).toBe('ws://localhost:3000/deep/botdeck/ws/u1?bot=hello')
   })
 })
 
@@ -92,7 +92,7 @@ describe('signing in', () => {
 
     socket.end(4401)
 
-    expect(await screen.findByText(/Your session is over/, undefined, { timeout: 3000 })).toBeInTheDocument()
+    expect(await screen.findByText(/Your session is over/, undefined, { timeout: 5000 })).toBeInTheDocument()
   })
 
   test('out leaves nothing behind', async () => {

@@ -53,7 +53,7 @@ describe('the page of hosts', () => {
     openPage('/hosts', SIGNED_IN)
     expect(await screen.findByTestId('loading')).toBeInTheDocument()
 
-    expect(await screen.findByRole('alert', undefined, { timeout: 3000 })).toHaveTextContent('The deck cannot be reached.')
+    expect(await screen.findByRole('alert', undefined, { timeout: 5000 })).toHaveTextContent('The deck cannot be reached.')
   })
 
   test('greys what is old', async () => {
@@ -61,7 +61,7 @@ describe('the page of hosts', () => {
     const card = await screen.findByTestId('host')
 
     socket.end()
-    await screen.findByTestId('connection-banner', undefined, { timeout: 3000 })
+    await screen.findByTestId('connection-banner', undefined, { timeout: 5000 })
 
     expect(card).toHaveAttribute('data-stale')
     expect(card).toHaveTextContent('Was connected since')

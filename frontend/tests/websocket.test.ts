@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type Connection, LiveConnection, reconnectDelay } from '../src/services/websocket'
 import { rememberUserId } from '../src/services/userId'
+import { type Connection, LiveConnection } from '../src/services/websocket'
 import { FakeWebSocket } from './support/FakeWebSocket'
-import { heartbeat, snapshot } from './support/messages'
+import { gap, goaway, heartbeat, message, resumed, snapshot, stats, status } from './support/messages'
 
 let live: LiveConnection
-let phases: Connection['phase'][]
+let connections: Connection[]
 let undo: (() => void)[]
 
 beforeEach(() => {
@@ -14,8 +14,8 @@ beforeEach(() => {
   FakeWebSocket.made = []
   rememberUserId('u 1')
   live = new LiveConnection(() => 0.5)
-  phases = []
-  undo = [live.watch(({ phase }) => phases.push(phase))]
+  connections = []
+  undo = [live.watch((connection) => connections.push(connection))]
 })
 
 afterEach(() => {
@@ -29,12 +29,24 @@ function connect(onMessage: (message: unknown) => void = () => undefined): () =>
   return off
 }
 
-function beLive(): FakeWebSocket {
+function beLive(first: unknown = snapshot()): FakeWebSocket {
   const socket = FakeWebSocket.latest
   socket.accept()
-  socket.say(snapshot())
+  socket.say(first)
   return socket
 }
+
+/** Loses the connection and waits for the next socket. */
+function comeBack(code = 1006): FakeWebSocket {
+  FakeWebSocket.latest.end(code)
+  vi.advanceTimersToNextTimer()
+  return FakeWebSocket.latest
+}
+
+const phase = () => connections.at(-1)?.phase
+const changed = (seq: number) => message('bot_status', status(), seq)
+const counted = (seq: number) => message('dashboard_stats', stats(), seq)
+const resumeAsked = ({ url }: FakeWebSocket) => JSON.parse(new URL(url).searchParams.get('resume') ?? 'null') as unknown
 
 describe('connecting', () => {
   test('goes to the operator’s own address beside the page', () => {
@@ -49,7 +61,7 @@ describe('connecting', () => {
     const socket = beLive()
 
     offs[0]?.()
-    socket.say(heartbeat(2))
+    socket.say(heartbeat())
     expect(heard.map((listener) => listener.mock.calls.length)).toEqual([1, 2])
     expect(socket.closed).toBe(false)
 
@@ -66,7 +78,7 @@ describe('connecting', () => {
     first()
     first()
 
-    socket.say(heartbeat(2))
+    socket.say(heartbeat())
 
     expect(listener).toHaveBeenCalledTimes(3)
     expect(socket.closed).toBe(false)
@@ -75,30 +87,120 @@ describe('connecting', () => {
   test('is live with the snapshot, not with the open socket', () => {
     connect()
     FakeWebSocket.latest.accept()
-    expect(phases.at(-1)).toBe('connecting')
+    expect(phase()).toBe('connecting')
 
     FakeWebSocket.latest.say(snapshot())
-    expect(phases.at(-1)).toBe('live')
+    expect(phase()).toBe('live')
   })
 
-  test('asks for the wished bot, and asks again after a reconnection', () => {
+  test('names the wished bot in the address, also after a reconnection', () => {
+    live.follow('news & more')
+    connect()
+    expect(FakeWebSocket.latest.url).toBe('ws://localhost:3000/ws/u%201?bot=news+%26+more')
+
+    beLive()
+    const back = comeBack()
+
+    expect(new URL(back.url).searchParams.get('bot')).toBe('news & more')
+    expect(FakeWebSocket.made.map(({ sent }) => sent)).toEqual([[], []])
+  })
+
+  test('asks for another bot while it is open', () => {
+    connect()
+    const socket = beLive()
+    live.follow('news')
+    live.follow('news')
+    live.follow(null)
+
+    expect(socket.sent).toEqual([
+      { type: 'subscribe', bot: 'news' },
+      { type: 'subscribe', bot: null },
+    ])
+  })
+
+  test('asks for a bot that was wished for while it was opening', () => {
     connect()
     live.follow('news')
-    beLive()
+    FakeWebSocket.latest.accept()
+
     expect(FakeWebSocket.latest.sent).toEqual([{ type: 'subscribe', bot: 'news' }])
+  })
+})
 
-    live.follow('weather')
-    expect(FakeWebSocket.latest.sent.at(-1)).toEqual({ type: 'subscribe', bot: 'weather' })
+describe('coming back', () => {
+  test('says how far the page got, and is live without a snapshot', () => {
+    const heard = vi.fn()
+    connect(heard)
+    const socket = beLive()
+    socket.say(changed(2))
+    socket.say(counted(2))
+    socket.say(changed(3))
 
-    FakeWebSocket.latest.end()
-    vi.advanceTimersByTime(3000)
+    const back = comeBack()
+    expect(resumeAsked(back)).toEqual({ epoch: 'a', positions: { overview: 3, 'bot/hello': 2, 'log/hello': 1 } })
+
+    back.accept()
+    expect(phase()).toBe('connecting')
+    back.say(resumed())
+    back.say(changed(4))
+    expect(phase()).toBe('live')
+    expect(heard.mock.calls.map(([{ type }]) => type as string).slice(-2)).toEqual(['resumed', 'bot_status'])
+  })
+
+  test('takes a snapshot as well, when the deck no longer knows', () => {
+    connect()
     beLive()
-    expect(FakeWebSocket.latest.sent).toEqual([{ type: 'subscribe', bot: 'weather' }])
+    comeBack()
+    const heard = vi.fn()
+    connect(heard)
+    beLive(snapshot({ positions: { overview: 70, 'bot/hello': 40, 'log/hello': 9 } }, 'b')).say({ ...changed(71), epoch: 'b' })
+
+    expect(heard).toHaveBeenCalledTimes(2)
+    expect(phase()).toBe('live')
+  })
+
+  test('goes on from where it was when the connection was lost before anything came', () => {
+    connect()
+    beLive()
+    comeBack()
+    const again = comeBack()
+
+    expect(resumeAsked(again)).toMatchObject({ epoch: 'a' })
+  })
+
+  test('begins anew when another bot is followed now, also one that was asked for last', () => {
+    connect()
+    beLive()
+    live.follow('news')
+    expect(resumeAsked(comeBack())).toBeNull()
+
+    live.follow('hello')
+    expect(resumeAsked(comeBack())).toMatchObject({ epoch: 'a' })
+  })
+
+  test('begins anew after the last listener went', () => {
+    const off = connect()
+    beLive()
+    off()
+    connect()
+
+    expect(resumeAsked(FakeWebSocket.latest)).toBeNull()
+  })
+
+  test('begins anew when the deck goes on with what this page never had', () => {
+    connect()
+    beLive()
+    comeBack()
+    beLive(resumed('ana', 'b'))
+
+    expect(phase()).toBe('waiting')
+    vi.advanceTimersToNextTimer()
+    expect(resumeAsked(FakeWebSocket.latest)).toBeNull()
   })
 })
 
 describe('after a loss', () => {
-  test('the first attempt comes within 3 s, the next ones later and later, never over 10 s apart', () => {
+  test('the first attempt comes within 2 s, the next ones later and later, never over 30 s apart', () => {
     connect()
     beLive().end()
     const waits: number[] = []
@@ -109,64 +211,72 @@ describe('after a loss', () => {
       FakeWebSocket.latest.end()
     }
 
-    expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 10_000, 10_000, 10_000])
-  })
-
-  test.each([0, 0.999])('luck of %d keeps the delays within bounds', (luck) => {
-    const delays = Array.from({ length: 40 }, (_, attempt) => reconnectDelay(attempt, luck))
-
-    expect(delays[0]).toBeLessThan(3000)
-    expect(delays[0]).toBeGreaterThanOrEqual(250)
-    expect(Math.max(...delays)).toBeLessThanOrEqual(10_000)
+    expect(waits).toEqual([1_100, 1_100, 2_100, 4_100, 8_100, 15_100, 15_100, 15_100])
   })
 
   test('the delays begin anew only when the connection between was a good one', () => {
     connect()
     for (let round = 0; round < 4; round += 1) {
-      beLive().end()
-      vi.advanceTimersToNextTimer()
+      beLive()
+      comeBack()
     }
-    beLive()
-    vi.advanceTimersByTime(11_000)
+    const socket = beLive()
+    for (let beat = 0; beat < 7; beat += 1) {
+      vi.advanceTimersByTime(5_000)
+      socket.say(heartbeat())
+    }
     const before = performance.now()
-    FakeWebSocket.latest.end()
-    vi.advanceTimersToNextTimer()
+    comeBack()
 
-    expect(performance.now() - before).toBe(500)
+    expect(performance.now() - before).toBe(1_100)
   })
 
   test.each([4401, 4403])('code %i is final until somebody retries', (code) => {
     connect()
     beLive().end(code)
+    window.dispatchEvent(new Event('online'))
     vi.advanceTimersByTime(3_600_000)
     expect(FakeWebSocket.made).toHaveLength(1)
-    expect(phases.at(-1)).toBe('refused')
+    expect(phase()).toBe('refused')
 
     live.retryNow()
     expect(FakeWebSocket.made).toHaveLength(2)
   })
 
-  test.each([1001, 1006, 1012, 1013, 4008, 4400])('code %i is tried again', (code) => {
+  test.each([1001, 1006, 1009, 1012, 1013, 4008, 4400])('code %i is tried again', (code) => {
     connect()
     beLive().end(code)
-    vi.advanceTimersByTime(3000)
+    vi.advanceTimersByTime(3_000)
 
     expect(FakeWebSocket.made).toHaveLength(2)
   })
 
-  test('the network’s return is not slept through', () => {
+  test.each([
+    ['the network’s return', () => window.dispatchEvent(new Event('online'))],
+    ['a look at the page', () => document.dispatchEvent(new Event('visibilitychange'))],
+  ])('%s is not slept through, but pages do not all come at once', (_what, happen) => {
     connect()
     beLive()
-    for (let attempt = 0; attempt < 6; attempt += 1) {
-      FakeWebSocket.latest.end()
-      vi.advanceTimersToNextTimer()
-    }
+    for (let attempt = 0; attempt < 6; attempt += 1) comeBack()
     FakeWebSocket.latest.end()
     const before = FakeWebSocket.made.length
 
-    window.dispatchEvent(new Event('online'))
+    happen()
+    expect(FakeWebSocket.made).toHaveLength(before)
+    vi.advanceTimersByTime(500)
 
     expect(FakeWebSocket.made).toHaveLength(before + 1)
+  })
+
+  test('a hurry never makes the wait longer', () => {
+    connect()
+    beLive().end()
+    vi.advanceTimersByTime(1_000)
+
+    window.dispatchEvent(new Event('online'))
+    vi.advanceTimersByTime(100)
+
+    expect(FakeWebSocket.made).toHaveLength(2)
   })
 
   test('a retry by hand opens no second socket beside one that is opening', () => {
@@ -181,63 +291,156 @@ describe('after a loss', () => {
     const off = connect()
     beLive().end()
     off()
-    vi.advanceTimersByTime(60_000)
     window.dispatchEvent(new Event('online'))
+    vi.advanceTimersByTime(60_000)
 
     expect(FakeWebSocket.made).toHaveLength(1)
-    expect(phases.at(-1)).toBe('closed')
+    expect(phase()).toBe('closed')
+  })
+})
+
+describe('sent away', () => {
+  test.each([1012, 1013, 1006, 4401])('the page comes back when it was told to, also when code %i follows', (code) => {
+    connect()
+    const socket = beLive()
+    socket.say(goaway({ after_s: 5, spread_s: 10 }))
+    socket.end(code)
+    expect(connections.at(-1)).toMatchObject({ phase: 'waiting', asTold: true, farewell: 'the deck is restarting' })
+
+    vi.advanceTimersByTime(9_999)
+    expect(FakeWebSocket.made).toHaveLength(1)
+    vi.advanceTimersByTime(1)
+    expect(FakeWebSocket.made).toHaveLength(2)
+  })
+
+  test('it is not hurried by a look at it, only by a retry by hand', () => {
+    connect()
+    beLive().say(goaway())
+    document.dispatchEvent(new Event('visibilitychange'))
+    vi.advanceTimersByTime(5_000)
+    expect(FakeWebSocket.made).toHaveLength(1)
+
+    live.retryNow()
+    expect(FakeWebSocket.made).toHaveLength(2)
+  })
+
+  test('it goes on where it was', () => {
+    connect()
+    beLive().say(goaway())
+    vi.advanceTimersByTime(10_000)
+
+    expect(resumeAsked(FakeWebSocket.latest)).toMatchObject({ epoch: 'a' })
+  })
+
+  test('by a deck that is too busy to let it in, it tries as late as it is told each time', () => {
+    connect()
+    for (let round = 0; round < 4; round += 1) {
+      FakeWebSocket.latest.accept()
+      FakeWebSocket.latest.say(goaway({ reason: 'too busy', after_s: 1, spread_s: 2 }))
+      vi.advanceTimersByTime(2_000)
+    }
+
+    expect(FakeWebSocket.made).toHaveLength(5)
+  })
+
+  test('the words are kept until the page is live again', () => {
+    connect()
+    beLive().say(goaway())
+    vi.advanceTimersByTime(10_000)
+    expect(connections.at(-1)).toEqual({ phase: 'connecting', asTold: true, farewell: 'the deck is restarting' })
+
+    comeBack()
+    expect(connections.at(-1)).toEqual({ phase: 'connecting', asTold: false, farewell: 'the deck is restarting' })
+
+    beLive(snapshot({}, 'b')).end()
+    expect(connections.at(-1)).toMatchObject({ phase: 'waiting', farewell: null })
   })
 })
 
 describe('silence', () => {
-  test('of three intervals is a loss', () => {
+  test('of three heartbeats is a loss', () => {
     connect()
     const socket = beLive()
-    vi.advanceTimersByTime(29_000)
-    expect(phases.at(-1)).toBe('live')
+    vi.advanceTimersByTime(14_900)
+    expect(phase()).toBe('live')
 
-    vi.advanceTimersByTime(1_200)
-    expect(phases.at(-1)).toBe('waiting')
+    vi.advanceTimersByTime(200)
+    expect(phase()).toBe('waiting')
     expect(socket.closed).toBe(true)
+  })
+
+  test('counts from a resumption, too', () => {
+    connect()
+    beLive()
+    comeBack()
+    beLive(resumed())
+    vi.advanceTimersByTime(15_100)
+
+    expect(phase()).toBe('waiting')
   })
 
   test('is broken by any message', () => {
     connect()
     const socket = beLive()
     for (let seq = 2; seq < 10; seq += 1) {
-      vi.advanceTimersByTime(25_000)
-      socket.say(heartbeat(seq))
+      vi.advanceTimersByTime(12_000)
+      socket.say(seq % 2 ? heartbeat() : changed(2))
     }
 
-    expect(phases.at(-1)).toBe('live')
+    expect(phase()).toBe('live')
   })
 
   test('of an opening that never ends is a loss too', () => {
     connect()
-    vi.advanceTimersByTime(10_100)
+    vi.advanceTimersByTime(9_000)
+    FakeWebSocket.latest.accept()
+    vi.advanceTimersByTime(9_000)
+    expect(phase()).toBe('connecting')
 
-    expect(phases.at(-1)).toBe('waiting')
+    vi.advanceTimersByTime(1_100)
+    expect(phase()).toBe('waiting')
   })
 })
 
-describe('the sequence', () => {
+describe('the sequence of a topic', () => {
   test('with a hole starts a fresh connection, and what came after the hole is not passed on', () => {
     const heard = vi.fn()
     connect(heard)
     const socket = beLive()
-    socket.say(heartbeat(2))
-    socket.say(heartbeat(4))
+    socket.say(changed(2))
+    socket.say(changed(4))
 
     expect(heard).toHaveBeenCalledTimes(2)
     expect(socket.closed).toBe(true)
-    vi.advanceTimersByTime(3000)
-    expect(FakeWebSocket.made).toHaveLength(2)
+    vi.advanceTimersByTime(3_000)
+    expect(resumeAsked(FakeWebSocket.latest)).toBeNull()
+  })
+
+  test('may leave out what a gap told of', () => {
+    const heard = vi.fn()
+    connect(heard)
+    const socket = beLive()
+    socket.say(gap('overview', 9))
+    for (const seq of [5, 9, 10]) socket.say(changed(seq))
+    expect(heard).toHaveBeenCalledTimes(5)
+
+    socket.say(changed(12))
+    expect(phase()).toBe('waiting')
+  })
+
+  test('is not that of another topic', () => {
+    connect()
+    const socket = beLive()
+    socket.say(gap('overview', 9))
+    socket.say(counted(3))
+
+    expect(socket.closed).toBe(true)
   })
 
   test('of another epoch without a snapshot starts a fresh connection', () => {
     connect()
     const socket = beLive()
-    socket.say(heartbeat(2, 'b'))
+    socket.say({ ...changed(2), epoch: 'b' })
 
     expect(socket.closed).toBe(true)
   })
@@ -246,21 +449,34 @@ describe('the sequence', () => {
     const heard = vi.fn()
     connect(heard)
     const socket = beLive()
-    socket.say(heartbeat(2))
-    socket.say(heartbeat(2))
+    socket.say(changed(2))
+    socket.say(changed(2))
 
     expect(heard).toHaveBeenCalledTimes(2)
     expect(socket.closed).toBe(false)
   })
 
-  test('goes on from a second snapshot, which a subscription brings', () => {
+  test('goes on from a second snapshot, which a subscription brings, and leftovers of the first are not passed on', () => {
     const heard = vi.fn()
     connect(heard)
     const socket = beLive()
-    socket.say(snapshot({}, 2))
-    socket.say(heartbeat(3))
+    live.follow('news')
+    socket.say(counted(2))
+    socket.say(snapshot({ stats: stats({ bot: 'news' }) }))
+    socket.say(counted(3))
+    socket.say(gap('log/hello', 8, 3))
+    socket.say(message('dashboard_stats', stats({ bot: 'news' })))
 
-    expect(heard).toHaveBeenCalledTimes(3)
+    expect(heard).toHaveBeenCalledTimes(4)
+    expect(phase()).toBe('live')
+  })
+
+  test('needs a beginning', () => {
+    connect()
+    FakeWebSocket.latest.accept()
+    FakeWebSocket.latest.say(changed(2))
+
+    expect(phase()).toBe('waiting')
   })
 })
 
@@ -269,5 +485,5 @@ test('without an operator there is nothing to connect to', () => {
   connect()
 
   expect(FakeWebSocket.made).toHaveLength(0)
-  expect(phases.at(-1)).toBe('refused')
+  expect(phase()).toBe('refused')
 })

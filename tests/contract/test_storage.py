@@ -695,6 +695,26 @@ async def test_documents_of_a_kind_come_by_id_and_can_be_deleted(storage: Storag
     assert await storage.documents("nothing") == []
 
 
+async def test_the_versions_of_a_kind_tell_what_is_new_changed_or_gone(
+    storage: Storage, new_storage: Callable[[], Storage]
+) -> None:
+    assert await storage.document_versions("operator") == {}
+    for key in ("ann", 'é 漢 "\\', "bob"):
+        await storage.put_document("operator", Document(id=key, body={"name": key}))
+    await storage.put_document("other", Document(id="zoe"))
+    first = await storage.document_versions("operator")
+    elsewhere = new_storage()
+    await elsewhere.open()
+    await elsewhere.put_document("operator", Document(id="ann", version=first["ann"]))
+    await elsewhere.delete_document("operator", "bob")
+    await elsewhere.close()
+    second = await storage.document_versions("operator")
+
+    assert first.keys() == {"ann", 'é 漢 "\\', "bob"}
+    assert second == {document.id: document.version for document in await storage.documents("operator")}
+    assert second["ann"] > first["ann"]
+
+
 async def test_records_come_newest_first(storage: Storage) -> None:
     for number in range(5):
         # By order of appending, not by a clock that may jump.

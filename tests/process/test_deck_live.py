@@ -18,6 +18,7 @@ from botdeck.models import Role, State
 
 from ..unit.deck_house import PASSWORD, House, LiveBrowser, ScriptedRunner, a_deck, a_line, a_status, eventually
 from ..unit.live_page import LivePage
+from ..unit.live_wire import flush
 
 pytestmark = pytest.mark.process
 
@@ -278,7 +279,7 @@ async def test_the_kernel_forgets_whom_the_deck_lets_go_of(house: House) -> None
         ports = client.connection.transport.get_extra_info("socket").getsockname()[1], port_of(stalled)
         for number in range(1, 600):
             house.deck.hub.broadcast_log("helper", [a_line(number, "x" * 10_000)])
-            house.deck.hub.flush()
+            flush(house.deck.hub)
         assert client.connection.waiting_bytes > 0
         client.connection.abort()
         await eventually(lambda: client.connection not in house.open_websockets())
@@ -353,7 +354,7 @@ async def test_a_browser_that_never_reads_does_not_hold_up_the_end(house: House)
         for number in range(1, 600):
             house.deck.logs.add("helper", [a_line(number, "x" * 10_000)])
             house.deck.logs._flush("helper")
-            house.deck.hub.flush()
+            flush(house.deck.hub)
             await asyncio.sleep(0)
             if not connection.writable.is_set():
                 break
@@ -365,27 +366,6 @@ async def test_a_browser_that_never_reads_does_not_hold_up_the_end(house: House)
         stalled.socket.transport.abort()
 
     assert took < 10
-
-
-async def test_signing_out_closes_the_sockets_of_that_session_only(house: House) -> None:
-    async with (
-        house.set_up() as page,
-        house.signed_in("ann") as elsewhere,
-        house.browser(page) as one,
-        house.browser(page) as two,
-        house.browser(elsewhere) as other,
-    ):
-        for browser in (one, two, other):
-            await browser.next_of("snapshot")
-        began = time.monotonic()
-        await page.post("api/auth/logout")
-        farewells = [await one.closed(), await two.closed()]
-        took = time.monotonic() - began
-        still_served = await other.subscribe(None)
-
-    assert farewells == [(4401, "You signed out.")] * 2
-    assert took < 5
-    assert still_served["operator"]["name"] == "ann"
 
 
 async def test_text_that_is_no_utf8_ends_the_connection_without_a_traceback(

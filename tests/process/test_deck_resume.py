@@ -68,7 +68,7 @@ async def test_who_missed_nothing_gets_nothing_again(house: House) -> None:
         shown = await first_look(house, page)
         async with house.browser(page, bot="helper", resume=shown.resume(), live=shown) as back:
             await back.receive()
-            house.deck.hub.broadcast_heartbeat()
+            house.deck.hub.broadcast_heartbeat(part=0, of=1)
             await back.receive()
 
     assert [message["type"] for message in back.messages] == ["resumed", "heartbeat"]

@@ -17,6 +17,18 @@ TEXT, CLOSE, PING = 0x81, 0x88, 0x89
 ANN = Operator(user_id="1", name="ann", role=Role.ADMIN)
 
 
+def flush(hub: ConnectionManager) -> None:
+    """All that is due has been written when this returns, at once."""
+    _write_all(hub)
+    hub._encode_due()
+    _write_all(hub)
+
+
+def _write_all(hub: ConnectionManager) -> None:
+    for shard in [write.shard for write in hub._writes]:
+        hub._finish(shard)
+
+
 class Frames:
     """Cuts what a server sends into frames. Whatever is no whole, unmasked frame of a kind that we send is a fault."""
 

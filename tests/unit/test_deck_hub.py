@@ -22,7 +22,7 @@ from botdeck.models import BotList, BotStatus, DashboardStats, LogLine, RunnerSt
 
 from .deck_house import a_line, a_sample, a_status
 from .live_page import LivePage
-from .live_wire import ANN, CLOSE, PING, TEXT, PlainPage
+from .live_wire import ANN, CLOSE, PING, TEXT, PlainPage, flush
 
 ROOMY, TIGHT = 1 << 20, 4096
 
@@ -227,7 +227,7 @@ async def test_many_who_come_or_drain_during_a_storm_cost_no_flush_each(
     pages = [await (await truth.page()).read_all() for _ in range(10)]
     resume = pages[0].page
     writes.clear()
-    truth.hub.flush()
+    flush(truth.hub)
 
     for number in range(50):
         truth.tell("helper", restarts=number)
@@ -312,7 +312,7 @@ async def test_one_who_does_not_read_delays_nobody_and_costs_at_most_one_write(t
     for _ in range(400):
         truth.log("helper", 20, length=500)
         truth.tell("helper")
-        truth.hub.flush()
+        flush(truth.hub)
         quick.read()
         assert slow.connection.waiting_bytes <= WRITE_BYTES
     assert slow.client.behind is not None
@@ -333,11 +333,11 @@ async def test_who_is_behind_gets_of_each_key_the_newest_only_and_is_told(truth:
     await page.read_all()
     while page.client.behind is None:
         truth.log("helper", 1, length=3000)
-        truth.hub.flush()
+        flush(truth.hub)
     for number in range(100):
         truth.tell("helper", restarts=number)
         truth.tell("news", restarts=number)
-        truth.hub.flush()
+        flush(truth.hub)
     before = len(page.messages)
     await page.read_all()
 
@@ -352,7 +352,7 @@ async def test_a_gap_in_lines_is_told_once_though_other_topics_fill_the_write(tr
     await page.read_all()
     while page.client.behind is None:
         truth.log("helper", 1, length=3000)
-        truth.hub.flush()
+        flush(truth.hub)
     for number in range(120):
         truth.statuses[f"bot{number}"] = a_status(f"bot{number}")
     truth.hub.broadcast_bot_list(truth.bots)
@@ -360,13 +360,13 @@ async def test_a_gap_in_lines_is_told_once_though_other_topics_fill_the_write(tr
         truth.tell(f"bot{number}", reason="x" * 1000)
     for _ in range(80):
         truth.log("helper", 50, length=300)
-        truth.hub.flush()
+        flush(truth.hub)
 
     while page.read(2000) or page.connection.waiting_bytes:
         await asyncio.sleep(0)
         if truth._ids < 8000:
             truth.log("helper", 50, length=300)
-            truth.hub.flush()
+            flush(truth.hub)
 
     assert page.page.counts["lines"] + page.page.counts["dropped"] == truth._ids
     assert page.page.view() == truth.view("helper")
@@ -380,10 +380,10 @@ async def test_who_is_so_slow_that_its_gap_cannot_be_counted_is_let_go_and_gets_
     truth.follow(page, "helper")
     while page.client.behind is None:
         truth.log("helper", 5, length=500)
-        truth.hub.flush()
+        flush(truth.hub)
     for _ in range(20):
         truth.log("helper", 5, length=500)
-        truth.hub.flush()
+        flush(truth.hub)
     while not page.ended:
         page.read()
         await asyncio.sleep(0)
@@ -400,7 +400,7 @@ async def test_a_heartbeat_and_a_ping_are_one_write_to_those_who_are_ready(
 ) -> None:
     page = await (await truth.page()).read_all()
     writes.clear()
-    truth.hub.broadcast_heartbeat()
+    truth.hub.broadcast_heartbeat(part=0, of=1)
     await page.read_all()
 
     assert len(writes) == 1
@@ -408,12 +408,30 @@ async def test_a_heartbeat_and_a_ping_are_one_write_to_those_who_are_ready(
     assert page.messages[-1]["type"] == "heartbeat"
 
 
+async def test_each_page_gets_its_part_of_the_heartbeats_though_others_go_meanwhile(
+    truth: Truth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audience, "SHARD_CLIENTS", 1)
+    other = await truth.page("news")
+    pages = [await (await truth.page()).read_all() for _ in range(10)]
+    for part in range(5):
+        truth.hub.broadcast_heartbeat(part=part, of=5)
+        for page in pages:
+            await page.read_all()
+        if part == 2:
+            other.connection.abort()
+            truth.hub.forget_empty_audiences(1000.0)
+            truth.hub.forget_empty_audiences(1060.1)
+
+    assert [page.kinds.count(PING) for page in pages] == [1] * 10
+
+
 # Those who go.
 
 
 async def test_one_who_goes_gets_nothing_and_its_descriptor_gets_nothing_of_it(truth: Truth) -> None:
     page = await (await truth.page()).read_all()
-    descriptor = page.client.descriptor
+    descriptor = page.connection.descriptor
     page.connection.abort()
     await asyncio.sleep(0)
     ours, theirs = socket.socketpair()
@@ -423,7 +441,7 @@ async def test_one_who_goes_gets_nothing_and_its_descriptor_gets_nothing_of_it(t
 
     truth.tell("helper")
     truth.log("helper", 3)
-    truth.hub.flush()
+    flush(truth.hub)
 
     with pytest.raises(BlockingIOError):
         theirs.recv(1)
@@ -435,7 +453,7 @@ async def test_a_new_connection_with_the_old_descriptor_gets_only_what_is_its_ow
     page = await truth.page("news", sends=TIGHT)
     while page.client.behind is None:
         truth.log("news", 5, length=500)
-        truth.hub.flush()
+        flush(truth.hub)
     page.connection.abort()
     await asyncio.sleep(0)
 
@@ -444,7 +462,7 @@ async def test_a_new_connection_with_the_old_descriptor_gets_only_what_is_its_ow
     truth.log("helper", 1)
     await other.read_all()
 
-    assert other.client.descriptor == page.client.descriptor
+    assert other.connection.descriptor == page.connection.descriptor
     assert [message["type"] for message in other.messages] == ["snapshot", "log"]
     assert other.messages[-1]["data"]["bot"] == "helper"
 
@@ -457,7 +475,7 @@ async def test_who_went_while_its_snapshot_was_read_does_not_get_it_and_is_never
     page.connection.part(4401, "You signed out.")
     truth.hub.follow(page.client, "helper", first, positions)
     truth.tell("helper")
-    truth.hub.flush()
+    flush(truth.hub)
     await page.read_all()
 
     assert page.kinds == [CLOSE]
@@ -471,14 +489,14 @@ async def test_a_close_frame_is_the_last_thing_on_the_wire(truth: Truth, behind:
     await page.read_all()
     while behind and page.client.behind is None:
         truth.log("helper", 5, length=500)
-        truth.hub.flush()
+        flush(truth.hub)
     truth.tell("helper")
     page.connection.part(4401, "You signed out.", last=truth.envelopes.heartbeat())
     for _ in range(3):
         truth.log("helper", 5)
         truth.tell("helper")
-        truth.hub.flush()
-        truth.hub.broadcast_heartbeat()
+        flush(truth.hub)
+        truth.hub.broadcast_heartbeat(part=0, of=1)
         await page.read_all()
 
     assert page.kinds[-1] == CLOSE
@@ -503,7 +521,7 @@ async def test_a_broken_connection_in_the_middle_of_a_write_to_all_hurts_nobody(
     pages[2].leave()
     for _ in range(3):
         truth.tell("helper")
-        truth.hub.flush()
+        flush(truth.hub)
         await asyncio.sleep(0)
     await asyncio.sleep(0)
 
@@ -518,7 +536,7 @@ async def test_an_audience_is_kept_for_a_minute_and_not_longer(truth: Truth) -> 
     for now in (1000.0, 1030.0, 1060.0):
         truth.hub.forget_empty_audiences(now)
         truth.log("helper", 1)
-        truth.hub.flush()
+        flush(truth.hub)
     again = await (await truth.back(page)).read_all()
     assert again.page.counts["resumed"] == 1
     assert len(again.page.lines) == 3
@@ -541,7 +559,7 @@ async def test_a_topic_that_begins_anew_knows_no_position_of_the_former_one(trut
     truth.hub.positions("helper")
     for _ in range(50):
         truth.log("helper", 1)
-        truth.hub.flush()
+        flush(truth.hub)
 
     again = await (await truth.back(page)).read_all()
 
@@ -611,7 +629,7 @@ class Crowd:
             case _:
                 truth.log(bot, dice.randrange(1, 40), dice.choice((5, 50, 1500)), dropped=dice.choice((0, 0, 3)))
         if dice.random() < 0.5:
-            truth.hub.flush()
+            flush(truth.hub)
 
     async def read_some(self) -> None:
         self.dice.choice(self.pages).read(self.dice.choice((1, 100, 3000, 100_000)))

@@ -32,6 +32,9 @@ def test_every_kind_of_message_is_among_the_golden_ones() -> None:
 
     assert kinds == {
         "snapshot",
+        "resumed",
+        "gap",
+        "goaway",
         "dashboard_stats",
         "bot_status",
         "bot_list",
@@ -40,6 +43,37 @@ def test_every_kind_of_message_is_among_the_golden_ones() -> None:
         "runners",
         "heartbeat",
     }
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_golden_updates_are_of_their_topic_and_leave_out_only_what_a_gap_told_of(path: Path) -> None:
+    had: dict[str, int] = {}
+    told: dict[str, int] = {}
+    for message in json.loads(path.read_text("utf-8"))["messages"]:
+        if message["type"] == "snapshot":
+            had, told = dict(message["data"]["positions"]), {}
+        elif message["type"] == "gap":
+            told[message["data"]["topic"]] = message["data"]["to"]
+        elif "seq" in message:
+            topic, seq = message["topic"], message["seq"]
+            assert topic == _topic(message)
+            assert had[topic] < seq <= max(had[topic], told.get(topic, 0)) + 1
+            had[topic] = seq
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_a_golden_snapshot_has_the_positions_of_the_bot_that_it_is_of(path: Path) -> None:
+    for message in messages(path):
+        if message["type"] == "snapshot":
+            stats = message["data"]["stats"]
+            followed = {f"bot/{stats['bot']}", f"log/{stats['bot']}"} if stats else set()
+
+            assert set(message["data"]["positions"]) == {"overview"} | followed
+
+
+def _topic(message: dict[str, Any]) -> str:
+    prefix = {"dashboard_stats": "bot", "log": "log"}.get(message["type"])
+    return f"{prefix}/{message['data']['bot']}" if prefix else "overview"
 
 
 def _without_times(value: Any) -> Any:

@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core'
-import { IconPlugConnectedX } from '@tabler/icons-react'
-import { useConnection } from '../hooks/useConnection'
+import { IconPlugConnectedX, IconRefresh } from '@tabler/icons-react'
+import { useConnection, useLoss } from '../hooks/useConnection'
 import { useDeck } from '../hooks/useDeck'
 import { useNow } from '../hooks/useNow'
 import { timeOfDay } from '../lib/dates'
@@ -12,13 +12,15 @@ import classes from './ConnectionBanner.module.css'
 /** Shown while the live channel is away: how old the values are, and what happens next. */
 export function ConnectionBanner({ polled, onRetry }: { polled: boolean; onRetry: () => void }) {
   const connection = useConnection()
+  const loss = useLoss()
+  const Icon = loss.told ? IconRefresh : IconPlugConnectedX
   const heardAt = useDeck((state) => state.heardAt)
   const now = useNow(1000)
   return (
-    <section className={classes.banner} aria-label="Connection" data-testid="connection-banner">
-      <IconPlugConnectedX className={classes.icon} size={18} stroke={1.8} aria-hidden />
+    <section className={classes.banner} aria-label="Connection" data-testid="connection-banner" data-told={loss.told || undefined}>
+      <Icon className={classes.icon} size={18} stroke={1.8} aria-hidden />
       <p className={classes.text}>
-        <strong>Connection lost.</strong>{' '}
+        <strong>{loss.sentence}</strong>{' '}
         {heardAt && (
           <>
             Showing values from <span className={classes.time}>{timeOfDay(heardAt.wall)}</span>

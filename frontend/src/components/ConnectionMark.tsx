@@ -7,9 +7,8 @@ export function ConnectionMark({ stale }: { stale: boolean }) {
   const { phase } = useConnection()
   const known = useDeck((state) => state.heardAt !== null)
   const lost = stale || phase === 'refused'
-  // Within the second of grace the word stays, so that a short loss does not flicker.
-  const said = lost ? 'Not live' : known ? 'Live' : 'Connecting…'
   const quiet = !lost && phase !== 'live'
+  const said = lost ? 'Not live' : !known ? 'Connecting…' : quiet ? 'Reconnecting…' : 'Live'
   return (
     <span className={classes.mark} data-lost={lost || undefined} data-testid="connection" data-phase={phase}>
       <span className={classes.dot} data-quiet={quiet || undefined} aria-hidden="true" />

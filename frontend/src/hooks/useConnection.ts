@@ -1,8 +1,9 @@
 import { createContext, useContext, useEffect, useState, useSyncExternalStore } from 'react'
+import { sentence } from '../lib/sentences'
 import { type Connection, live } from '../services/websocket'
 
-/** A loss that is over within this time is not worth a word. */
-const GRACE_MS = 1_000
+/** A loss that is over within this time is not worth a word: the first attempt to come back is made within 2 s. */
+const GRACE_MS = 2_500
 
 let known: Connection = { phase: 'closed' }
 
@@ -15,6 +16,13 @@ function subscribe(onChange: () => void): () => void {
 
 export function useConnection(): Connection {
   return useSyncExternalStore(subscribe, () => known)
+}
+
+/** Why the page is not live, in a sentence; `told` when it is the deck's own. */
+export function useLoss(): { sentence: string; told: boolean } {
+  const connection = useConnection()
+  const farewell = 'farewell' in connection ? connection.farewell : null
+  return farewell ? { sentence: sentence(farewell), told: true } : { sentence: 'Connection lost.', told: false }
 }
 
 /** What the frame of the pages knows of the live channel, for the page in it. */
@@ -33,8 +41,8 @@ export function useChannel(): Channel {
 }
 
 /**
- * True when the live channel has been away for more than a second, so that what the page shows is old. Use it once: a
- * page that opens later must not begin with a second of grace.
+ * True when what the page shows is old: the live channel has been away for longer than the time of grace, or is refused.
+ * Use it once: a page that opens later must not begin with its own time of grace.
  */
 export function useStale(): boolean {
   const { phase } = useConnection()
@@ -50,5 +58,5 @@ export function useStale(): boolean {
       setAway(false)
     }
   }, [isLive])
-  return away
+  return away || phase === 'refused'
 }

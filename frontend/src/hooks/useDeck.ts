@@ -1,5 +1,6 @@
 import { useSyncExternalStore } from 'react'
-import { type BotLines, type BotLive, deck, type DeckState, deckTime } from '../stores/deck'
+import { type BotLive, deck, type DeckState, deckTime } from '../stores/deck'
+import type { BotLines } from '../stores/lines'
 import { useNow } from './useNow'
 
 /** A part of the live state. `select` must return the same thing for the same state. */

@@ -13,7 +13,7 @@ import { RunPanel } from '../components/RunPanel'
 import { StatCards } from '../components/StatCards'
 import { TroubleBanner } from '../components/TroubleBanner'
 import { UseStrip } from '../components/UseStrip'
-import { useChannel } from '../hooks/useConnection'
+import { useChannel, useLoss } from '../hooks/useConnection'
 import { useBot, useDeck } from '../hooks/useDeck'
 import { useGapCloser, useShownBot } from '../hooks/useLive'
 import { useTitle } from '../hooks/useTitle'
@@ -22,6 +22,7 @@ import { lookOf, word } from '../lib/states'
 /** One bot: its state, its figures, its last lines. `bot` is null for the default one. */
 export function Dashboard({ bot: named }: { bot: string | null }) {
   const { stale, pollProblem, pollNow } = useChannel()
+  const loss = useLoss()
   const name = useShownBot(named)
   useGapCloser(name)
   const known = useDeck((state) => state.order !== null)
@@ -32,7 +33,7 @@ export function Dashboard({ bot: named }: { bot: string | null }) {
 
   return (
     <>
-      <Announcer sentence={stale ? 'Connection lost. The values shown are not live.' : summary} />
+      <Announcer sentence={stale ? `${loss.sentence} The values shown are not live.` : summary} />
       {known ? <Shown name={name} stale={stale} /> : <NotYet problem={pollProblem} onRetry={pollNow} />}
     </>
   )

@@ -8,7 +8,7 @@ import { HostsSkeleton } from '../components/HostsSkeleton'
 import { InviteHost } from '../components/InviteHost'
 import { Middle } from '../components/Middle'
 import { Notice } from '../components/Notice'
-import { useChannel } from '../hooks/useConnection'
+import { useChannel, useLoss } from '../hooks/useConnection'
 import { useDeck } from '../hooks/useDeck'
 import { useTitle } from '../hooks/useTitle'
 import type { Look } from '../lib/states'
@@ -19,6 +19,7 @@ import classes from './Hosts.module.css'
 /** The hosts that run bots: whether they are in contact, how busy they are, and what is wrong there. */
 export function Hosts() {
   const { stale, pollProblem, pollNow } = useChannel()
+  const loss = useLoss()
   const runners = useDeck((state) => state.runners)
   const { operator } = useRouteContext({ from: '/signed-in' })
   const [inviting, setInviting] = useState(false)
@@ -28,7 +29,7 @@ export function Hosts() {
   const mayChange = operator.role === 'admin'
   return (
     <>
-      <Announcer sentence={stale ? 'Connection lost. The values shown are not live.' : said} />
+      <Announcer sentence={stale ? `${loss.sentence} The values shown are not live.` : said} />
       <div className={classes.head}>
         <div>
           <h1 className={classes.title}>Hosts</h1>

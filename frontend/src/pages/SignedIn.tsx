@@ -1,7 +1,7 @@
 import { Outlet, useMatchRoute, useParams } from '@tanstack/react-router'
 import { ConnectionBanner } from '../components/ConnectionBanner'
 import { Shell } from '../components/Shell'
-import { ChannelContext, useStale } from '../hooks/useConnection'
+import { ChannelContext, useLoss, useStale } from '../hooks/useConnection'
 import { useDeck } from '../hooks/useDeck'
 import { useLive, useShownBot } from '../hooks/useLive'
 
@@ -9,7 +9,8 @@ import { useLive, useShownBot } from '../hooks/useLive'
 export function SignedIn() {
   const { name } = useParams({ strict: false })
   const stale = useStale()
-  const { pollProblem, pollNow } = useLive(name ?? null, stale)
+  const { told } = useLoss()
+  const { polling, pollProblem, pollNow } = useLive(name ?? null, stale)
   const onHosts = useMatchRoute()({ to: '/hosts' }) !== false
   const shown = useShownBot(name ?? null)
   const known = useDeck((state) => state.order !== null)
@@ -18,7 +19,7 @@ export function SignedIn() {
       <Shell
         bot={onHosts ? null : shown}
         stale={stale}
-        banner={stale && known && <ConnectionBanner polled={!pollProblem} onRetry={pollNow} />}
+        banner={stale && (known || told) && <ConnectionBanner polled={polling && !pollProblem} onRetry={pollNow} />}
       >
         <Outlet />
       </Shell>

@@ -1,4 +1,5 @@
 /** Where the deck is: beside the page, under whatever base path it was told (`<base href>`). */
+import type { Resume } from '../types/api.gen'
 
 export function deckUrl(path: string): URL {
   return new URL(path, document.baseURI)
@@ -13,8 +14,11 @@ export function isOwnMachine(): boolean {
   return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(deckUrl('.').hostname)
 }
 
-export function liveUrl(userId: string): string {
+/** Of the live channel that follows `bot` (null: the default one), for a page that comes back with `resume` or is new. */
+export function liveUrl(userId: string, bot: string | null, resume: Resume | null): string {
   const url = deckUrl(`ws/${encodeURIComponent(userId)}`)
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
+  if (bot !== null) url.searchParams.set('bot', bot)
+  if (resume !== null) url.searchParams.set('resume', JSON.stringify(resume))
   return url.href
 }

@@ -1,35 +1,33 @@
 /**
  * The live channel: one WebSocket a tab, however many listeners. It opens with the first listener and closes with the
- * last, reconnects by itself, and tells the state of the connection to those who ask.
+ * last, reconnects by itself and goes on where it was, and tells the state of the connection to those who ask.
  */
-import type { ClientMessage, ServerMessage } from '../types/api.gen'
+import type { ClientMessage, GapMessage, GoAway, ServerMessage } from '../types/api.gen'
 import { liveUrl } from './address'
+import { delayAsTold, hurriedDelay, reconnectDelay } from './comingBack'
+import { afterGap, afterUpdate, type Positions, positionsOf, resumeOf, type Update, verdict } from './positions'
 import { userIdInStorage } from './userId'
 
 /** Close codes after which trying again is pointless until a person did something. */
 export const FATAL = { signIn: 4401, forbidden: 4403 } as const
 
-/** The state of the connection. `retryAt` and `since` are times of `performance.now()`. */
+/**
+ * The state of the connection. `retryAt` is a time of `performance.now()`; `asTold` when the deck chose the time;
+ * `farewell` is why the deck sent this page away, until it is back; null when it said nothing.
+ */
 export type Connection =
   | { phase: 'closed' }
-  | { phase: 'connecting'; attempt: number }
+  | { phase: 'connecting'; asTold: boolean; farewell: string | null }
   | { phase: 'live' }
-  | { phase: 'waiting'; attempt: number; retryAt: number }
+  | { phase: 'waiting'; retryAt: number; asTold: boolean; farewell: string | null }
   | { phase: 'refused'; code: number }
 
-const FIRST_DELAY_MS = 500
-const LONGEST_DELAY_MS = 10_000
 const OPENING_PATIENCE_MS = 10_000
-const MISSED_INTERVALS = 3
+const MISSED_HEARTBEATS = 3
 const LEAST_SILENCE_MS = 3_000
 const LATE_MS = 1_000
 /** A connection that lived this long was good: the next loss counts as the first. */
-const GOOD_AFTER_MS = 10_000
-
-/** Milliseconds before the nth attempt to reconnect: 0.5 s doubled each time, ± 50 %, never over 10 s. */
-export function reconnectDelay(attempt: number, luck: number): number {
-  return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt, 10) * (0.5 + luck))
-}
+const GOOD_AFTER_MS = 30_000
 
 export class LiveConnection {
   private readonly messageListeners = new Set<(message: ServerMessage) => void>()
@@ -37,8 +35,11 @@ export class LiveConnection {
   private connection: Connection = { phase: 'closed' }
   private socket: WebSocket | null = null
   private bot: string | null = null
-  private position: { epoch: string; seq: number } | null = null
-  private attempt = 0
+  /** Kept while the connection is away, to go on from there; null when a snapshot is needed. */
+  private positions: Positions | null = null
+  private failed = 0
+  private farewell: string | null = null
+  private asTold = false
   private silenceMs = OPENING_PATIENCE_MS
   private liveSince = 0
   private retryTimer: ReturnType<typeof setTimeout> | undefined
@@ -74,7 +75,7 @@ export class LiveConnection {
     }
   }
 
-  /** Asks for the figures and lines of one bot (null: the default bot), now and after every reconnection. */
+  /** Asks for the figures and lines of one bot (null: the default bot), from now on and after every reconnection. */
   follow(bot: string | null): void {
     if (bot === this.bot) return
     this.bot = bot
@@ -89,7 +90,9 @@ export class LiveConnection {
   private start(): void {
     window.addEventListener('online', this.hurry)
     document.addEventListener('visibilitychange', this.hurry)
-    this.attempt = 0
+    this.failed = 0
+    this.farewell = null
+    this.asTold = false
     this.open()
   }
 
@@ -97,11 +100,15 @@ export class LiveConnection {
     window.removeEventListener('online', this.hurry)
     document.removeEventListener('visibilitychange', this.hurry)
     this.drop()
+    // Nobody keeps what was told any more.
+    this.positions = null
     this.change({ phase: 'closed' })
   }
 
   private readonly hurry = (): void => {
-    if (document.visibilityState === 'visible' && this.connection.phase === 'waiting') this.open()
+    if (document.visibilityState !== 'visible' || this.connection.phase !== 'waiting' || this.connection.asTold) return
+    const delay = hurriedDelay(this.luck())
+    if (performance.now() + delay < this.connection.retryAt) this.wait(delay)
   }
 
   private open(): void {
@@ -111,12 +118,14 @@ export class LiveConnection {
       this.change({ phase: 'refused', code: FATAL.signIn })
       return
     }
-    this.change({ phase: 'connecting', attempt: this.attempt })
-    const socket = new WebSocket(liveUrl(userId))
+    this.change({ phase: 'connecting', asTold: this.asTold, farewell: this.farewell })
+    const bot = this.bot
+    const socket = new WebSocket(liveUrl(userId, bot, this.positions && resumeOf(this.positions, bot)))
     this.socket = socket
     this.heard(OPENING_PATIENCE_MS)
     socket.onopen = () => {
-      if (this.bot !== null) this.send({ type: 'subscribe', bot: this.bot })
+      this.heard(OPENING_PATIENCE_MS)
+      if (this.bot !== bot) this.send({ type: 'subscribe', bot: this.bot })
     }
     socket.onmessage = (event: MessageEvent<string>) => {
       this.receive(JSON.parse(event.data) as ServerMessage)
@@ -127,51 +136,93 @@ export class LiveConnection {
   }
 
   private receive(message: ServerMessage): void {
-    if (message.type === 'snapshot') {
-      this.silenceMs = Math.max(LEAST_SILENCE_MS, MISSED_INTERVALS * message.data.stats_interval_s * 1000)
-      this.position = { epoch: message.epoch, seq: message.seq }
-      if (this.connection.phase !== 'live') this.liveSince = performance.now()
-      this.change({ phase: 'live' })
-    } else if (!this.follows(message)) {
-      return
-    }
-    this.heard(this.silenceMs)
+    this.heard(this.connection.phase === 'live' ? this.silenceMs : OPENING_PATIENCE_MS)
+    if (message.type === 'goaway') this.sentAway(message.data)
+    else if (this.takes(message)) this.pass(message)
+  }
+
+  private pass(message: ServerMessage): void {
     for (const listener of [...this.messageListeners]) listener(message)
   }
 
-  /** False for a message that was had already, and for one after a gap, which starts a fresh connection. */
-  private follows(message: ServerMessage): boolean {
-    const last = this.position
-    if (last?.epoch === message.epoch && message.seq <= last.seq) return false
-    if (last?.epoch !== message.epoch || message.seq !== last.seq + 1) {
-      this.lost()
-      return false
+  /** False for what the listeners must not hear, such as an update that was had already. A hole ends the connection. */
+  private takes(message: Exclude<ServerMessage, { type: 'goaway' }>): boolean {
+    if (message.type === 'snapshot') {
+      this.positions = positionsOf(message)
+      this.silenceMs = Math.max(LEAST_SILENCE_MS, MISSED_HEARTBEATS * message.data.heartbeat_s * 1000)
+      return this.beLive()
     }
-    this.position = { epoch: message.epoch, seq: message.seq }
+    if (message.type === 'resumed') return this.positions?.epoch === message.epoch ? this.beLive() : this.startAfresh()
+    if (this.connection.phase !== 'live' || !this.positions) return this.startAfresh()
+    if (message.type === 'heartbeat') return true
+    return message.type === 'gap' ? this.minds(this.positions, message) : this.follows(this.positions, message)
+  }
+
+  private beLive(): true {
+    if (this.connection.phase !== 'live') this.liveSince = performance.now()
+    this.farewell = null
+    this.heard(this.silenceMs)
+    this.change({ phase: 'live' })
     return true
   }
 
+  private minds(positions: Positions, gap: GapMessage): boolean {
+    const after = afterGap(positions, gap)
+    if (after) this.positions = after
+    return after !== null
+  }
+
+  private follows(positions: Positions, update: Update): boolean {
+    const found = verdict(positions, update)
+    if (found === 'hole') return this.startAfresh()
+    if (found === 'take') this.positions = afterUpdate(positions, update)
+    return found === 'take'
+  }
+
+  /** What this page knows has a hole that nobody told of, so it begins again with a snapshot. */
+  private startAfresh(): false {
+    this.positions = null
+    this.lost()
+    return false
+  }
+
+  /** The deck is about to close, whatever the code; when to come back is for it to say. */
+  private sentAway(words: GoAway): void {
+    this.leave()
+    this.farewell = words.reason
+    this.asTold = true
+    this.wait(delayAsTold(words, this.luck()))
+  }
+
   private lost(code?: number): void {
-    const wasGood = this.connection.phase === 'live' && performance.now() - this.liveSince >= GOOD_AFTER_MS
-    this.drop()
+    this.leave()
     if (code === FATAL.signIn || code === FATAL.forbidden) {
+      this.farewell = null
       this.change({ phase: 'refused', code })
       return
     }
-    if (wasGood) this.attempt = 0
-    const delay = reconnectDelay(this.attempt, this.luck())
-    this.attempt += 1
+    this.asTold = false
+    this.wait(reconnectDelay(this.failed, this.luck()))
+    this.failed += 1
+  }
+
+  private leave(): void {
+    if (this.connection.phase === 'live' && performance.now() - this.liveSince >= GOOD_AFTER_MS) this.failed = 0
+    this.drop()
+  }
+
+  private wait(delayMs: number): void {
+    clearTimeout(this.retryTimer)
     this.retryTimer = setTimeout(() => {
       this.open()
-    }, delay)
-    this.change({ phase: 'waiting', attempt: this.attempt, retryAt: performance.now() + delay })
+    }, delayMs)
+    this.change({ phase: 'waiting', retryAt: performance.now() + delayMs, asTold: this.asTold, farewell: this.farewell })
   }
 
   /** Lets go of the socket without hearing from it again. */
   private drop(): void {
     clearTimeout(this.retryTimer)
     clearTimeout(this.watchTimer)
-    this.position = null
     const socket = this.socket
     this.socket = null
     if (!socket) return

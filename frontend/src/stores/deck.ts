@@ -3,6 +3,7 @@ import type {
   BotList,
   BotStatus,
   DashboardStats,
+  Gap as ToldGap,
   LogLine,
   LogPage,
   Operator,
@@ -11,7 +12,7 @@ import type {
   ServerMessage,
   Snapshot,
 } from '../types/api.gen'
-import { merged } from './lines'
+import { type BotLines, extended, filled, type Gap, NO_LINES, overlaps, wentBack } from './lines'
 
 /** When something was received: `ms` by a clock that never jumps (performance.now), `wall` as people read it. */
 export interface Moment {
@@ -31,20 +32,6 @@ export interface BotLive {
   readonly uptime: Uptime
   /** Null until the figures of this bot were asked for. */
   readonly stats: DashboardStats | null
-}
-
-export interface BotLines {
-  readonly lines: readonly LogLine[]
-  /** Where lines may be missing among those we have; null when all is there. */
-  readonly gap: Gap | null
-  /** True when the deck keeps no line older than the first of these. */
-  readonly fromTheStart: boolean
-}
-
-/** Lines with an id between these two, both of which we have, may be missing. */
-export interface Gap {
-  readonly after: number
-  readonly before: number
 }
 
 export interface DeckState {
@@ -67,6 +54,8 @@ export interface DeckState {
 /** What is asked for over REST while the live channel is away. */
 export interface Polled {
   type: 'polled'
+  /** When it was asked for, by performance.now(). */
+  askedMs: number
   fleet: BotList
   runners: readonly RunnerStatus[]
   stats: DashboardStats | null
@@ -105,59 +94,78 @@ export const NOTHING_YET: DeckState = {
 /** The deck sends so many of the last lines at first; when there are fewer, these are all. */
 const RECENT_LINES = 50
 
-const NO_LINES: BotLines = { lines: [], gap: null, fromTheStart: false }
+const LOG_TOPIC = 'log/'
 
-/** The state after a message that was received `now`. Messages come in order and without gaps; the service sees to it. */
+/**
+ * The state after a message that was received `now`. Messages come in order, and what is left out was told; the service
+ * sees to it.
+ */
 export function apply(state: DeckState, message: Message, now: Moment): DeckState {
-  const clockAheadMs = 'timestamp' in message ? Date.parse(message.timestamp) - now.wall : state.clockAheadMs
-  const heard: DeckState = { ...state, heardAt: now, clockAheadMs }
+  const told: DeckState = { ...state, heardAt: now }
   switch (message.type) {
     case 'snapshot':
-      return withSnapshot(heard, message.data, message.epoch, now)
-    case 'bot_list':
-      return withFleet(heard, message.data, now)
-    case 'bot_status':
-      return withStatus(heard, message.data, now)
-    case 'dashboard_stats':
-      return withStats(heard, message.data, now)
-    case 'log':
-      return withLines(heard, message.data.bot, message.data.lines, message.data.dropped > 0)
-    case 'samples':
-      return withSamples(heard, message.data)
-    case 'runners':
-      return { ...heard, runners: message.data.runners }
+      return withSnapshot(withClock(told, message, now), message.data, message.epoch, now)
+    case 'resumed':
+      return { ...withClock(told, message, now), operator: message.data.operator }
     case 'heartbeat':
-      return heard
+      return withClock(told, message, now)
+    case 'gap':
+      return withGap(told, message.data)
+    case 'bot_list':
+      return withFleet(told, message.data, saidAt(state, message, now))
+    case 'bot_status':
+      return withStatus(told, message.data, saidAt(state, message, now))
+    case 'dashboard_stats':
+      return withStats(told, message.data, saidAt(state, message, now))
+    case 'log':
+      return withLines(told, message.data.bot, message.data.lines, message.data.dropped > 0)
+    case 'samples':
+      return withSamples(told, message.data)
+    case 'runners':
+      return { ...told, runners: message.data.runners }
     case 'polled':
-      return withPolled(heard, message, now)
+      // Its answer may be older than what the live channel told since.
+      return state.heardAt && message.askedMs < state.heardAt.ms ? state : withPolled(told, message, now)
+    // The others say nothing about the bots as they are now, so `heardAt` stays.
+    case 'goaway':
+      return state
     case 'fetched':
-      // It says nothing about now, so `heardAt` stays.
-      return withFetched(state, message)
+      return withLog(state, message.bot, filled(linesOf(state, message.bot), message.gap, message.page))
     case 'older':
-      return withOlder(state, message)
+      return withLog(state, message.bot, wentBack(linesOf(state, message.bot), message.page))
   }
+}
+
+/** With the deck's clock, which only a message tells that was made when it was sent. */
+function withClock(state: DeckState, { timestamp }: ServerMessage, now: Moment): DeckState {
+  return { ...state, clockAheadMs: Date.parse(timestamp) - now.wall }
+}
+
+/** When what an update says was so: it may have been kept for a page that was away, and has seconds as of then. */
+function saidAt({ clockAheadMs }: DeckState, { timestamp }: ServerMessage, now: Moment): Moment {
+  const ageMs = Math.max(0, now.wall + clockAheadMs - Date.parse(timestamp))
+  return { ms: now.ms - ageMs, wall: now.wall - ageMs }
 }
 
 function withSnapshot(state: DeckState, data: Snapshot, epoch: string, now: Moment): DeckState {
   const { operator, runners, server_version: serverVersion } = data
   const fresh = withFleet({ ...state, operator, runners, serverVersion, epoch }, data.fleet, now)
   if (!data.stats) return fresh
-  const { bot, recent_logs: recent } = data.stats
+  const { bot, recent_logs } = data.stats
+  const recent = recent_logs ?? []
   const known = withStats(fresh, { ...data.stats, recent_logs: null }, now)
-  const held = known.logs[bot]?.lines.at(-1)
-  const newest = recent?.at(-1)
-  if (held && (newest?.id ?? 0) < held.id) {
+  const held = linesOf(known, bot)
+  if (state.epoch !== epoch && (recent.at(-1)?.id ?? 0) < (held.lines.at(-1)?.id ?? 0)) {
     // The deck knows less than we do: its database is another one now, so what we hold is not its any more.
-    return { ...known, logs: { ...known.logs, [bot]: { ...NO_LINES, lines: recent ?? [] } } }
+    return withLog(known, bot, { ...NO_LINES, lines: recent })
   }
-  return withFirst(withLines(known, bot, recent ?? [], !overlaps(held, recent)), bot, recent ?? [])
+  return withFirst(withLines(known, bot, recent, !overlaps(held, recent)), bot, recent)
 }
 
 /** Nobody needs to ask for lines older than those of a deck that has no more. */
 function withFirst(state: DeckState, bot: string, recent: readonly LogLine[]): DeckState {
-  const held = state.logs[bot]
-  if (!held || recent.length >= RECENT_LINES) return state
-  return { ...state, logs: { ...state.logs, [bot]: { ...held, fromTheStart: true } } }
+  if (recent.length >= RECENT_LINES) return state
+  return withLog(state, bot, { ...linesOf(state, bot), fromTheStart: true })
 }
 
 function withPolled(state: DeckState, { fleet, runners, stats }: Polled, now: Moment): DeckState {
@@ -165,24 +173,24 @@ function withPolled(state: DeckState, { fleet, runners, stats }: Polled, now: Mo
   if (!stats) return known
   const recent = stats.recent_logs ?? []
   const counted = withStats(known, { ...stats, recent_logs: null }, now)
-  return withLines(counted, stats.bot, recent, !overlaps(known.logs[stats.bot]?.lines.at(-1), recent))
+  return withLines(counted, stats.bot, recent, !overlaps(linesOf(known, stats.bot), recent))
 }
 
-function withFleet(state: DeckState, fleet: BotList, now: Moment): DeckState {
+function withFleet(state: DeckState, fleet: BotList, at: Moment): DeckState {
   const bots: Record<string, BotLive> = {}
-  for (const status of fleet.bots) bots[status.bot] = withOneStatus(state.bots[status.bot], status, now)
+  for (const status of fleet.bots) bots[status.bot] = withOneStatus(state.bots[status.bot], status, at)
   const logs = Object.fromEntries(Object.entries(state.logs).filter(([name]) => name in bots))
   return { ...state, bots, logs, order: fleet.bots.map((status) => status.bot), defaultBot: fleet.default_bot }
 }
 
-function withStatus(state: DeckState, status: BotStatus, now: Moment): DeckState {
+function withStatus(state: DeckState, status: BotStatus, at: Moment): DeckState {
   // A bot that is not in the list is added by the `bot_list` that follows.
   if (!state.bots[status.bot]) return state
-  return { ...state, bots: { ...state.bots, [status.bot]: withOneStatus(state.bots[status.bot], status, now) } }
+  return { ...state, bots: { ...state.bots, [status.bot]: withOneStatus(state.bots[status.bot], status, at) } }
 }
 
-function withOneStatus(bot: BotLive | undefined, status: BotStatus, now: Moment): BotLive {
-  return { status, statusAt: now, uptime: { seconds: status.uptime_s, ms: now.ms }, stats: bot?.stats ?? null }
+function withOneStatus(bot: BotLive | undefined, status: BotStatus, at: Moment): BotLive {
+  return { status, statusAt: at, uptime: { seconds: status.uptime_s, ms: at.ms }, stats: bot?.stats ?? null }
 }
 
 /** Bots of the runner that it does not name have no process, so they use nothing. */
@@ -195,47 +203,30 @@ function withSamples(state: DeckState, { runner, samples }: SampleList): DeckSta
   return { ...state, bots: Object.fromEntries(bots) }
 }
 
-function withStats(state: DeckState, stats: DashboardStats, now: Moment): DeckState {
+function withStats(state: DeckState, stats: DashboardStats, at: Moment): DeckState {
   const bot = state.bots[stats.bot]
   if (!bot) return state
-  const uptime = { seconds: stats.bot_uptime, ms: now.ms }
+  // After an absence the figures can come behind a status that is newer, such as that of a restart.
+  const uptime = at.ms < bot.statusAt.ms ? bot.uptime : { seconds: stats.bot_uptime, ms: at.ms }
   return { ...state, bots: { ...state.bots, [stats.bot]: { ...bot, stats, uptime } } }
 }
 
 function withLines(state: DeckState, bot: string, more: readonly LogLine[], gapBefore: boolean): DeckState {
-  const held = state.logs[bot] ?? NO_LINES
-  const lines = merged(held.lines, more)
-  const last = held.lines.at(-1)
-  const first = more[0]
-  const gap = gapBefore && last && first ? { after: held.gap?.after ?? last.id, before: first.id } : held.gap
-  if (state.logs[bot] && lines === held.lines && gap === held.gap) return state
-  const fromTheStart = held.fromTheStart && lines[0] === held.lines[0]
-  return { ...state, logs: { ...state.logs, [bot]: { lines, gap, fromTheStart } } }
+  return withLog(state, bot, extended(linesOf(state, bot), more, gapBefore))
 }
 
-function withFetched(state: DeckState, { bot, gap, page }: Fetched): DeckState {
-  const held = state.logs[bot] ?? NO_LINES
-  const oldest = page.lines[0]
-  const reaches = !page.more || !oldest || oldest.id <= gap.after
-  // Too much is missing to fetch it all: what is older than the gap goes, so that the rest is whole.
-  const kept = reaches ? held.lines : held.lines.filter((line) => line.id >= oldest.id)
-  // A gap that opened since is another one.
-  const open = held.gap?.before === gap.before ? null : held.gap
-  const lines = merged(page.lines, kept)
-  const fromTheStart = held.fromTheStart && lines[0] === held.lines[0]
-  return { ...state, logs: { ...state.logs, [bot]: { lines, gap: open, fromTheStart } } }
+/** Figures that a gap leaves out were superseded by what follows; only lines are missed. */
+function withGap(state: DeckState, { topic, dropped }: ToldGap): DeckState {
+  if (dropped === 0 || !topic.startsWith(LOG_TOPIC)) return state
+  return withLines(state, topic.slice(LOG_TOPIC.length), [], true)
 }
 
-function withOlder(state: DeckState, { bot, page }: Older): DeckState {
-  const held = state.logs[bot] ?? NO_LINES
-  const lines = merged(page.lines, held.lines)
-  const whole = !page.more && (page.lines.length === 0 || lines[0] === page.lines[0])
-  return { ...state, logs: { ...state.logs, [bot]: { ...held, lines, fromTheStart: whole } } }
+function linesOf(state: DeckState, bot: string): BotLines {
+  return state.logs[bot] ?? NO_LINES
 }
 
-function overlaps(held: LogLine | undefined, recent: readonly LogLine[] | null | undefined): boolean {
-  const oldest = recent?.[0]
-  return !held || !oldest || oldest.id <= held.id
+function withLog(state: DeckState, bot: string, lines: BotLines): DeckState {
+  return lines === state.logs[bot] ? state : { ...state, logs: { ...state.logs, [bot]: lines } }
 }
 
 /** What the deck's clock shows at `ms` of performance.now(), as milliseconds of the epoch; null before it was heard. */

@@ -1,12 +1,16 @@
+import type { Update } from '../../src/services/positions'
 import type {
   BotStatus,
   DashboardStats,
+  GapMessage,
+  GoAway,
+  GoAwayMessage,
   HeartbeatMessage,
   LogLine,
+  ResumedMessage,
   Run,
   RunnerStatus,
   Sample,
-  ServerMessage,
   Snapshot,
   SnapshotMessage,
 } from '../../src/types/api.gen'
@@ -124,29 +128,47 @@ export function runner(over: Partial<RunnerStatus> = {}): RunnerStatus {
   }
 }
 
-export function snapshot(over: Partial<Snapshot> = {}, seq = 1, epoch = 'a'): SnapshotMessage {
-  const data: Snapshot = {
+/** With everything up to the first update of each topic. */
+export function snapshot(over: Partial<Snapshot> = {}, epoch = 'a'): SnapshotMessage {
+  const data = {
     server_version: '0.1.0',
     time_zone: 'Europe/Vienna',
     stats_interval_s: 10,
-    operator: { user_id: 'u1', name: 'ana', role: 'admin' },
+    heartbeat_s: 5,
+    operator: { user_id: 'u1', name: 'ana', role: 'admin' as const },
     fleet: { default_bot: 'hello', bots: [status()] },
     stats: stats({ recent_logs: [line(1), line(2)] }),
     runners: [],
     ...over,
   }
-  return { type: 'snapshot', timestamp: TIME, epoch, seq, data }
+  const { bot } = data.stats ?? {}
+  const positions = bot ? { overview: 1, [`bot/${bot}`]: 1, [`log/${bot}`]: 1 } : { overview: 1 }
+  return { type: 'snapshot', timestamp: TIME, epoch, data: { positions, ...data } }
 }
 
-export function heartbeat(seq: number, epoch = 'a'): HeartbeatMessage {
-  return { type: 'heartbeat', timestamp: TIME, epoch, seq, data: {} }
+export function resumed(name = 'ana', epoch = 'a'): ResumedMessage {
+  return { type: 'resumed', timestamp: TIME, epoch, data: { operator: { user_id: 'u1', name, role: 'admin' } } }
 }
 
-/** Any message but a snapshot, as the first after one. */
-export function message<T extends ServerMessage['type']>(
-  type: T,
-  data: Extract<ServerMessage, { type: T }>['data'],
-  seq = 2,
-): ServerMessage {
-  return { type, timestamp: TIME, epoch: 'a', seq, data } as ServerMessage
+export function gap(topic: string, to: number, dropped = 0): GapMessage {
+  return { type: 'gap', timestamp: TIME, epoch: 'a', data: { topic, to, dropped } }
+}
+
+export function goaway(over: Partial<GoAway> = {}): GoAwayMessage {
+  const data = { reason: 'the deck is restarting', after_s: 5, spread_s: 10, ...over }
+  return { type: 'goaway', timestamp: TIME, epoch: 'a', data }
+}
+
+export function heartbeat(): HeartbeatMessage {
+  return { type: 'heartbeat', timestamp: TIME, epoch: 'a', data: {} }
+}
+
+/** An update, of its topic the first after a snapshot unless `seq` says otherwise. */
+export function message<T extends Update['type']>(type: T, data: Extract<Update, { type: T }>['data'], seq = 2): Update {
+  return { type, timestamp: TIME, epoch: 'a', topic: topicOf(type, data), seq, data } as Update
+}
+
+function topicOf(type: Update['type'], data: Update['data']): string {
+  if (type === 'log' || type === 'dashboard_stats') return `${type === 'log' ? 'log' : 'bot'}/${(data as { bot: string }).bot}`
+  return 'overview'
 }

@@ -6,6 +6,7 @@ Whoever cannot take all of a write is *behind*, at a position in each topic, unt
 has caught up. So the deck holds at most the rest of one write for anybody.
 """
 
+import itertools
 import os
 from collections.abc import Callable
 from typing import Protocol
@@ -50,7 +51,6 @@ class LiveClient:
         "behind",
         "bot",
         "connection",
-        "descriptor",
         "gone",
         "heard_at",
         "operator",
@@ -71,9 +71,6 @@ class LiveClient:
         catch_up: Callable[["LiveClient"], None],
     ) -> None:
         self.connection = connection
-        self.descriptor = connection.descriptor
-        """As long as it is not gone. Afterwards it may be that of another connection."""
-        self.gone = False
         self.operator = operator
         self.session = session
         self.wish: str | None = None
@@ -82,6 +79,8 @@ class LiveClient:
         """The one that it follows; None when there is none by that name."""
         self.shard: Shard | None = None
         """None before its first snapshot, and when it is gone."""
+        self.gone = False
+        """Its connection is closing: nothing may be written any more, for its descriptor may soon be another's."""
         self.behind: dict[str, int] | None = None
         """By topic, the seq of the last update that was written to its connection; None when it is ready."""
         self.heard_at = now
@@ -100,11 +99,10 @@ class LiveClient:
             self._catch_up(self)
 
     def lost(self) -> None:
-        """Its connection is closing: nothing may be written any more, not even a snapshot that is being read for it."""
         self.gone = True
-        self.unfollow()
+        self.leave()
 
-    def unfollow(self) -> None:
+    def leave(self) -> None:
         if self.shard is not None:
             self.shard.leave(self)
             self.shard = None
@@ -113,7 +111,10 @@ class LiveClient:
 class Shard:
     """Some of an audience. All that are ready have had the same."""
 
+    _numbers = itertools.count()
+
     def __init__(self) -> None:
+        self.number = next(self._numbers)
         self.ready: dict[int, LiveClient] = {}
         """By descriptor."""
         self.members = 0
@@ -138,7 +139,7 @@ class Shard:
         """Nothing is missing and nothing waits."""
         assert client.behind is not None, "it was behind until now"
         self._at, client.behind = client.behind, None
-        self.ready[client.descriptor] = client
+        self.ready[client.connection.descriptor] = client
 
     def write(self, data: bytes, advance: dict[str, int]) -> None:
         """To all that are ready; with it they get as far as `advance` in some topics."""
@@ -162,7 +163,7 @@ class Shard:
 
     def _forget(self, client: LiveClient) -> None:
         if client.behind is None:
-            self.ready.pop(client.descriptor, None)
+            self.ready.pop(client.connection.descriptor, None)
 
 
 class Audience:

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import hashlib
 import secrets
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from botdeck.deck.clock import Clock
 from botdeck.deck.passwords import Passwords
@@ -22,7 +22,8 @@ FIRST_ADMIN = "1"
 """Setup inserts the operator of this id, so that of many at the same time exactly one succeeds, in any storage."""
 IDLE = timedelta(hours=12)
 LONGEST = timedelta(days=14)
-_NOTE_USE_AFTER = timedelta(minutes=1)
+NOTE_USE_AFTER = timedelta(minutes=10)
+"""A use is stored when the stored one is older: each costs the database a page, and the limit is 12 hours."""
 _SETUP_OVER = "Setup is over: there is an administrator already. Sign in instead."
 
 
@@ -98,6 +99,23 @@ class Accounts:
             await self._storage.put_document(OPERATORS, Document(id=document.id, body=body, version=document.version))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One sign-in of an operator with one browser, as it is stored."""
+
+    key: str
+    user_id: str
+    began_at: datetime
+    used_at: datetime
+    version: int
+
+    def is_over(self, now: datetime) -> bool:
+        return now - self.used_at > IDLE or now - self.began_at > LONGEST
+
+    def wants_note(self, now: datetime) -> bool:
+        return now - self.used_at > NOTE_USE_AFTER
+
+
 class Sessions:
     """A session is a random token in a cookie; only its SHA-256 is kept: {operator, began_at, used_at}."""
 
@@ -111,24 +129,36 @@ class Sessions:
         """A new token. Old sessions that are over are swept out on the way."""
         await self._sweep()
         token = secrets.token_urlsafe(32)
-        now = rfc3339(self._clock.now())
-        body = {"operator": operator.user_id, "began_at": now, "used_at": now}
-        await self._storage.put_document(SESSIONS, Document(id=session_key(token), body=body))
+        now = self._clock.now()
+        session = Session(key=session_key(token), user_id=operator.user_id, began_at=now, used_at=now, version=0)
+        await self._storage.put_document(SESSIONS, _session_document(session))
         return token
+
+    async def session(self, key: str) -> Session | None:
+        """It may be over."""
+        document = await self._storage.document(SESSIONS, key)
+        return _session(document) if document else None
 
     async def operator_of(self, key: str) -> Operator | None:
         """Who holds the session of this key; None when it is over. Asking is using."""
-        document = await self._storage.document(SESSIONS, key)
+        session = await self.session(key)
         now = self._clock.now()
-        if document is None or _is_over(document.body, now):
+        if session is None or session.is_over(now):
             return None
-        operator = await self._accounts.operator(document.body["operator"])
-        if operator and now - parse_time(document.body["used_at"]) > _NOTE_USE_AFTER:
-            body = {**document.body, "used_at": rfc3339(now)}
-            # Two tabs at once, or a full disk, must not sign anybody out.
-            with contextlib.suppress(StorageError):
-                await self._storage.put_document(SESSIONS, Document(id=key, body=body, version=document.version))
+        operator = await self._accounts.operator(session.user_id)
+        if operator and session.wants_note(now):
+            await self.note_use(session)
         return operator
+
+    async def note_use(self, session: Session) -> Session:
+        """The session as used now, also when that could not be stored: two tabs at once, or a full disk, must not sign
+        anybody out."""
+        used = replace(session, used_at=self._clock.now())
+        try:
+            stored = await self._storage.put_document(SESSIONS, _session_document(used))
+        except StorageError:
+            return used
+        return replace(used, version=stored.version)
 
     async def end(self, key: str) -> None:
         await self._storage.delete_document(SESSIONS, key)
@@ -139,7 +169,7 @@ class Sessions:
         async with self._sweeping:
             now = self._clock.now()
             for document in await self._storage.documents(SESSIONS):
-                if _is_over(document.body, now):
+                if _session(document).is_over(now):
                     await self._storage.delete_document(SESSIONS, document.id)
 
 
@@ -148,8 +178,24 @@ def session_key(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _is_over(session: dict[str, Any], now: datetime) -> bool:
-    return now - parse_time(session["used_at"]) > IDLE or now - parse_time(session["began_at"]) > LONGEST
+def _session(document: Document) -> Session:
+    body = document.body
+    return Session(
+        key=document.id,
+        user_id=body["operator"],
+        began_at=parse_time(body["began_at"]),
+        used_at=parse_time(body["used_at"]),
+        version=document.version,
+    )
+
+
+def _session_document(session: Session) -> Document:
+    body = {
+        "operator": session.user_id,
+        "began_at": rfc3339(session.began_at),
+        "used_at": rfc3339(session.used_at),
+    }
+    return Document(id=session.key, body=body, version=session.version)
 
 
 def _operator(document: Document) -> Operator:

@@ -19,6 +19,7 @@ from botdeck.deck.log_feed import LogFeed
 from botdeck.deck.permissions import PRINCIPAL, Principal
 from botdeck.deck.runner_access import RunnerAccess
 from botdeck.deck.runner_link import RunnerLinks
+from botdeck.deck.session_watch import SessionWatch
 from botdeck.deck.snapshots import Snapshots
 from botdeck.deck.websocket_manager import ConnectionManager
 from botdeck.errors import UnknownBot
@@ -34,6 +35,7 @@ class Deck:
     clock: Clock
     accounts: Accounts
     sessions: Sessions
+    session_watch: SessionWatch
     audit: Audit
     fleet: Fleet
     memory: FleetMemory

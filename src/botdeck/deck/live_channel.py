@@ -24,7 +24,6 @@ PREFIX = "/ws/"
 FORBIDDEN = 4403
 BAD_FRAME = 4400
 TRY_AGAIN = 1013
-LARGEST_FRAME_BYTES = 64 * 1024
 
 
 class LiveChannel:
@@ -38,7 +37,6 @@ class LiveChannel:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection: DeckWebSocketProtocol = scope["extensions"][EXTENSION]
-        connection.limit(LARGEST_FRAME_BYTES)
         await receive()
         try:
             await send({"type": "websocket.accept"})

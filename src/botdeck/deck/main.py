@@ -36,6 +36,7 @@ from botdeck.deck.routes import ROUTERS
 from botdeck.deck.runner_access import RunnerAccess
 from botdeck.deck.runner_link import LinkServices, RunnerLinks
 from botdeck.deck.schema import openapi_document
+from botdeck.deck.session_watch import SessionWatch, keep_watch
 from botdeck.deck.snapshots import Snapshots
 from botdeck.deck.websocket_manager import ConnectionManager
 from botdeck.settings import Settings
@@ -112,6 +113,7 @@ def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
     audit = Audit(storage, clock)
     patient = PatientStorage(storage)
     memory = FleetMemory(fleet, patient.working)
+    sessions = Sessions(storage, clock, accounts)
     runners = RunnerLinks(
         LinkServices(
             storage=storage,
@@ -133,7 +135,8 @@ def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
         storage=storage,
         clock=clock,
         accounts=accounts,
-        sessions=Sessions(storage, clock, accounts),
+        sessions=sessions,
+        session_watch=SessionWatch(storage=storage, sessions=sessions, accounts=accounts, hub=hub, clock=clock),
         audit=audit,
         fleet=fleet,
         memory=memory,
@@ -159,6 +162,7 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
         asyncio.create_task(_keep_publishing(deck.dashboard)),
         asyncio.create_task(keep_in_touch(deck.hub)),
         asyncio.create_task(deck.memory.keep()),
+        asyncio.create_task(keep_watch(deck.session_watch)),
         asyncio.create_task(housekeeping.keep_house(deck.storage, deck.clock)),
     ]
     try:

@@ -14,9 +14,12 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from botdeck.data_dir import hold_lock, lock_holder
+from botdeck.deck import http_protocol, incoming
+from botdeck.deck.http_protocol import DeckHttpProtocol
+from botdeck.deck.incoming import LARGEST_MESSAGE_BYTES
+from botdeck.deck.noise import OnceAMinute
 from botdeck.deck.sockets import DeckWebSocketProtocol
 from botdeck.errors import BotdeckError
-from botdeck.protocol.frames import MAX_FRAME_BYTES
 from botdeck.settings import CONFIG_NAME, DeckSettings, Settings
 
 SEND_BUFFER_BYTES = 128 * 1024
@@ -25,6 +28,7 @@ DEAD_AFTER_MS = 15_000
 """Of runners and of what is asked over HTTP; pages of the live channel are looked after by `liveness`."""
 BACKLOG = 512
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  (translated, not bound)
+_NOISY = ("uvicorn.error", "asyncio", http_protocol.__name__, incoming.__name__)
 _log = logging.getLogger(__name__)
 
 
@@ -52,10 +56,19 @@ class DeckServer(uvicorn.Server):
     """Says in deck.json where it listens, for as long as it does."""
 
     def __init__(self, settings: Settings, app: ASGIApp) -> None:
-        super().__init__(_uvicorn_config(app))
+        super().__init__(uvicorn_config(app))
+        self._noise = OnceAMinute()
         self.listening = asyncio.Event()
         self._settings = settings
         self._address = settings.data_dir / "deck.json"
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        with self._noise.over(*_NOISY):
+            await super().serve(sockets)
+
+    async def on_tick(self, counter: int) -> bool:
+        self._noise.tell()
+        return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -78,12 +91,12 @@ class DeckServer(uvicorn.Server):
         return contextlib.nullcontext()
 
 
-def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
+def uvicorn_config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",
+        http=DeckHttpProtocol,
         ws=DeckWebSocketProtocol,
-        ws_max_size=MAX_FRAME_BYTES,
+        ws_max_size=LARGEST_MESSAGE_BYTES,
         ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,

@@ -9,9 +9,10 @@ from typing import Any, Protocol, cast
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
+
+from botdeck.deck.incoming import IncomingWebSocket
 
 EXTENSION = "botdeck.connection"
 WAKE = "botdeck.wake"
@@ -37,7 +38,7 @@ class Listener(Protocol):
         """It closes: nothing may be written any more. Its descriptor is closed after this."""
 
 
-class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
+class DeckWebSocketProtocol(IncomingWebSocket):
     """Offers itself to the app in the scope's extensions."""
 
     listener: Listener | None = None
@@ -47,9 +48,6 @@ class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
         if self.response.status_code == 101:
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[EXTENSION] = self
-
-    def limit(self, largest_message: int) -> None:
-        self.conn.max_message_size = largest_message
 
     # For a listener, who writes frames and pings by itself.
 
@@ -75,7 +73,8 @@ class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
         return self.transport.get_write_buffer_size()
 
     def write(self, data: bytes) -> None:
-        self.transport.write(data)
+        if not self.transport.is_closing():
+            self.transport.write(data)
 
     def wake(self) -> None:
         self.queue.put_nowait(cast(ASGIReceiveEvent, {"type": WAKE}))
@@ -121,7 +120,7 @@ class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self.listener:
+        if self.listener and self.writable.is_set():  # what was owed may have filled it again
             self.listener.drained()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -140,15 +139,6 @@ class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.close":
             self._detach()
         await super().send(message)
-
-    def send_receive_event_to_app(self) -> None:
-        if self.curr_msg_data_type == "text" and not _is_utf8(b"".join(self.frames)):
-            # uvicorn would log a traceback, and anybody could have it write any number of them.
-            self.frames = []
-            self.conn.send_close(1007)
-            self.handle_parser_exception()
-            return
-        super().send_receive_event_to_app()
 
     # A connection whose buffer is full would not close before the peer reads, which it may never do.
 
@@ -201,11 +191,3 @@ class SocketWire:
 def close_reason(sentence: str) -> str:
     """As much of it as a close frame can carry."""
     return sentence.encode()[:LONGEST_REASON_BYTES].decode(errors="ignore")
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -8,7 +8,7 @@ import asyncio
 import itertools
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -42,7 +42,7 @@ class _Due:
     lines: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Write:
     """To those of a shard that are ready; `advance` is how far they get with it."""
 
@@ -89,9 +89,9 @@ class ConnectionManager:
     def follow(self, client: LiveClient, bot: str | None, first: bytes, positions: dict[str, int]) -> None:
         """Write the frame `first` to it, then whatever comes after the positions (those of another topic do not
         count), from now on as it is published. Nothing happens if it went meanwhile."""
-        client.unfollow()
         if client.gone:
             return
+        client.leave()
         audience = self._audience(bot)
         client.bot = bot
         audience.join(client, {topic.name: positions.get(topic.name, topic.seq) for topic in audience.topics})
@@ -101,9 +101,7 @@ class ConnectionManager:
     def positions(self, bot: str | None) -> dict[str, int]:
         """How far the topics of a bot have got. From now on they are kept, so that whoever reads a snapshot meanwhile
         can catch up from here."""
-        audience = self._audience(bot)
-        self.flush()
-        return {topic.name: topic.seq for topic in audience.topics}
+        return {topic.name: topic.seq for topic in self._audience(bot).topics}
 
     def can_resume(self, bot: str | None, resume: Resume) -> bool:
         """Whether all that came after these positions is still kept, or told as a gap."""
@@ -170,17 +168,11 @@ class ConnectionManager:
             self._publish(log_topic(bot), "log", "", partial(log_data, bot, part, dropped), len(part) + dropped)
             dropped = 0
 
-    def broadcast_heartbeat(self) -> None:
-        """To everyone who is ready, with a ping."""
+    def broadcast_heartbeat(self, *, part: int, of: int) -> None:
+        """With a ping, to every `of`th shard: thousands of pongs at once would hold up everything else."""
         data = PING + self._envelopes.heartbeat()
         for audience in self._audiences.values():
-            self._enqueue(audience, data, {})
-
-    def flush(self) -> None:
-        """Everything that is due has been written when this returns."""
-        self._write_all()
-        self._encode_due()
-        self._write_all()
+            self._enqueue([shard for shard in audience.shards if shard.number % of == part], data, {})
 
     def _publish(self, topic_name: str, kind: str, key: str, data: Callable[[], bytes], lines: int = 0) -> None:
         topic = self._topics.get(topic_name)
@@ -215,7 +207,7 @@ class ConnectionManager:
             theirs = [(topic.name, update) for topic, update in updates if topic in audience.topics]
             for part in in_writes(theirs, WRITE_BYTES):
                 data = b"".join(update.frame for _, update in part)
-                self._enqueue(audience, data, {name: update.seq for name, update in part})
+                self._enqueue(audience.shards, data, {name: update.seq for name, update in part})
 
     def _encode(self, due: _Due) -> Update | None:
         topic = due.topic
@@ -232,36 +224,34 @@ class ConnectionManager:
             due.kind, due.key, lambda seq: self._envelopes.update(due.kind, topic.name, seq, data), due.lines
         )
 
-    def _enqueue(self, audience: Audience, data: bytes, advance: dict[str, int]) -> None:
+    def _enqueue(self, shards: Iterable[Shard], data: bytes, advance: dict[str, int]) -> None:
         idle = not self._writes
-        self._writes += [_Write(shard, data, advance) for shard in audience.shards if shard.ready]
+        self._writes += [_Write(shard, data, advance) for shard in shards if shard.ready]
         if idle and self._writes:
             asyncio.get_running_loop().call_soon(self._write_some)
 
     def _write_some(self) -> None:
         """One write of a shard, then others have their turn."""
         if self._writes:
-            self._write_next()
+            write = self._writes.popleft()
+            write.shard.write(write.data, write.advance)
         if self._writes:
             asyncio.get_running_loop().call_soon(self._write_some)
         elif self._due:
             self._schedule()
 
-    def _write_all(self) -> None:
-        while self._writes:
-            self._write_next()
-
-    def _write_next(self) -> None:
-        write = self._writes.popleft()
-        write.shard.write(write.data, write.advance)
+    def _finish(self, shard: Shard) -> None:
+        """What is on its way to a shard gets there now."""
+        for write in [one for one in self._writes if one.shard is shard]:
+            self._writes.remove(write)
+            shard.write(write.data, write.advance)
 
     # Those who are behind.
 
     def _catch_up(self, client: LiveClient) -> None:
         """Write what it missed, as far as its connection takes it. What is left out is told."""
-        # Those who are ready have had what is encoded, so that it can go on with them. What is due waits for its time:
-        # else each of many who come or drain at once would cost a flush to all.
-        self._write_all()
+        if client.shard:
+            self._finish(client.shard)
         while client.shard and client.behind is not None and not client.connection.waiting_bytes:
             audience = self._audiences[client.bot]
             if not all(topic.knows(client.behind[topic.name]) for topic in audience.topics):

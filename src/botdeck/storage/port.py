@@ -157,6 +157,10 @@ class Storage(Protocol):
     async def documents(self, kind: str) -> list[Document]:
         """All of a kind, by id."""
 
+    async def document_versions(self, kind: str) -> dict[str, int]:
+        """The version of every document of a kind, by id: to find out which are new, changed or gone since it was asked
+        last. Bodies are not parsed, nor handed over: it is asked twice a second."""
+
     async def delete_document(self, kind: str, key: str) -> None:
         """No error when it is not there."""
 

@@ -150,6 +150,12 @@ class SqliteStorage:
         sql = "SELECT id, body, version FROM document WHERE kind = ? ORDER BY id"
         return [_document(row) for row in await self._read(lambda c: c.execute(sql, (kind,)).fetchall())]
 
+    async def document_versions(self, kind: str) -> dict[str, int]:
+        # One row: half of what as many rows as documents cost, and in one piece without Python's lock.
+        sql = "SELECT json_group_object(id, version) FROM document WHERE kind = ?"
+        versions: dict[str, int] = await self._read(lambda c: json.loads(c.execute(sql, (kind,)).fetchone()[0]))
+        return versions
+
     async def delete_document(self, kind: str, key: str) -> None:
         await self._change("DELETE FROM document WHERE kind = ? AND id = ?", kind, key)
 
