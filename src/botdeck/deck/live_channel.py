@@ -45,10 +45,12 @@ class LiveChannel:
         except ClientDisconnected:
             return
         client = self._let_in(connection, scope)
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        connection.forget_handshake()
         if client is None:
             return
         try:
-            await self._converse(client, connection, parse_qs(scope["query_string"].decode("latin-1")), receive)
+            await self._converse(client, connection, query, receive)
         finally:
             self._hub.disconnect(client)
 

@@ -45,6 +45,12 @@ class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
     def limit(self, largest_message: int) -> None:
         self.conn.max_message_size = largest_message
 
+    def forget_handshake(self) -> None:
+        """What it said is not asked for any more, and would take as much memory as all the rest of a connection."""
+        self.request.headers.clear()  # the parser keeps the request itself
+        self.response.headers.clear()
+        cast(dict[str, Any], self.scope).clear()
+
     # For a listener, who writes frames and pings by itself.
 
     def attach(self, listener: Listener) -> None:
