@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
-from starlette.types import ASGIApp
 
 from botdeck.data_dir import hold_lock, lock_holder
+from botdeck.deck.doorstep import DeckHttpProtocol
+from botdeck.deck.guard import Guard
 from botdeck.deck.sockets import DeckWebSocketProtocol
 from botdeck.errors import BotdeckError
 from botdeck.protocol.frames import MAX_FRAME_BYTES
@@ -22,7 +23,10 @@ from botdeck.settings import CONFIG_NAME, DeckSettings, Settings
 SEND_BUFFER_BYTES = 128 * 1024
 """Of the kernel, per connection: what a page that stopped reading costs, and how soon that is noticed."""
 DEAD_AFTER_MS = 15_000
-BACKLOG = 512
+BACKLOG = 4096
+"""Connections that the kernel takes while the deck is busy. One more would only come again a second later."""
+ACCEPTED_AT_ONCE = 16
+"""Then whatever else is due has its turn: each of them costs a millisecond."""
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  (translated, not bound)
 _log = logging.getLogger(__name__)
 
@@ -50,15 +54,18 @@ def only_deck_of(data_dir: Path) -> Iterator[None]:
 class DeckServer(uvicorn.Server):
     """Says in deck.json where it listens, for as long as it does."""
 
-    def __init__(self, settings: Settings, app: ASGIApp) -> None:
+    def __init__(self, settings: Settings, app: Guard) -> None:
         super().__init__(_uvicorn_config(app))
         self.listening = asyncio.Event()
         self._settings = settings
+        self._app = app
         self._address = settings.data_dir / "deck.json"
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started and sockets:
+            # asyncio has one number for both, the one from the configuration.
+            sockets[0].listen(BACKLOG)
             url = url_of(self._settings.deck, sockets[0])
             aside = self._address.with_name(f".deck.json.{os.getpid()}")
             aside.write_text(json.dumps({"url": url, "pid": os.getpid()}) + "\n")
@@ -70,6 +77,7 @@ class DeckServer(uvicorn.Server):
         with contextlib.suppress(OSError, ValueError):
             if json.loads(self._address.read_text())["pid"] == os.getpid():
                 self._address.unlink()
+        self._app.say_goodbye()
         await super().shutdown(sockets)
 
     def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
@@ -77,10 +85,10 @@ class DeckServer(uvicorn.Server):
         return contextlib.nullcontext()
 
 
-def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
+def _uvicorn_config(app: Guard) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",
+        http=DeckHttpProtocol,
         ws=DeckWebSocketProtocol,
         ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,
@@ -88,6 +96,7 @@ def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
         log_config=None,
         log_level="warning",
         access_log=False,
+        backlog=ACCEPTED_AT_ONCE,
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=1,
