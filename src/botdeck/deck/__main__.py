@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from botdeck.data_dir import make_data_dir
+from botdeck.deck import collector
 from botdeck.deck.auth import OPERATORS
 from botdeck.deck.fleet import BOTS
 from botdeck.deck.hosts import HOSTS
@@ -60,6 +61,7 @@ async def _serve(settings: Settings) -> None:
             for kind in (BOTS, HOSTS, OPERATORS, RUNNERS):
                 await storage.documents(kind)
             server = DeckServer(settings, create_app(settings, storage))
+            collector.keep_short()
             with _stopped_by_signals(server):
                 await server.serve(sockets=[listener])
         finally:

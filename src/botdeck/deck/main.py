@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
 from botdeck import __version__
-from botdeck.deck import errors, housekeeping, secret_files
+from botdeck.deck import collector, errors, housekeeping, secret_files
 from botdeck.deck.admission import Admission
 from botdeck.deck.audit import Audit
 from botdeck.deck.auth import Accounts, Sessions
@@ -154,6 +154,7 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     chores = [
         asyncio.create_task(_keep_publishing(deck.dashboard)),
         asyncio.create_task(keep_in_touch(deck.hub)),
+        asyncio.create_task(collector.search_all()),
         asyncio.create_task(housekeeping.keep_house(deck.storage, deck.clock)),
     ]
     try:

@@ -25,7 +25,7 @@ SEND_BUFFER_BYTES = 128 * 1024
 DEAD_AFTER_MS = 15_000
 BACKLOG = 4096
 """Connections that the kernel takes while the deck is busy. One more would only come again a second later."""
-ACCEPTED_AT_ONCE = 16
+ACCEPTED_AT_ONCE = 4
 """Then whatever else is due has its turn: each of them costs a millisecond."""
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  (translated, not bound)
 _log = logging.getLogger(__name__)
