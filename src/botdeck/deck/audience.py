@@ -108,6 +108,10 @@ class Shard:
         self.ready: dict[int, LiveClient] = {}
         """By descriptor."""
         self.members = 0
+        self.pending = 0
+        """Writes that are decided on and not made yet."""
+        self.waiting: list[LiveClient] = []
+        """They have had what is in those, so they are ready only after them."""
         self._at: dict[str, int] = {}
         """By topic, how far those have got that are ready."""
 

@@ -13,6 +13,8 @@ def keep_short() -> None:
     """From now on what outlived a full search is put aside, so that the next one looks only at what came since."""
     if _put_aside not in gc.callbacks:
         gc.callbacks.append(_put_aside)
+    # Twice as often as usual, so half as long.
+    gc.set_threshold(700, 10, 5)
     gc.collect()
 
 

@@ -94,17 +94,14 @@ class ConnectionManager:
 
     def positions(self, bot: str | None) -> dict[str, int]:
         """How far the topics of a bot have got. From now on they are kept, so that whoever reads a snapshot meanwhile
-        can catch up from here."""
-        audience = self._audience(bot)
-        self.flush()
-        return {topic.name: topic.seq for topic in audience.topics}
+        can catch up from here. What is due comes after it, though the snapshot may have it already."""
+        return {topic.name: topic.seq for topic in self._audience(bot).topics}
 
     def can_resume(self, bot: str | None, resume: Resume) -> bool:
         """Whether all that came after these positions is still kept, or told as a gap."""
         audience = self._audiences.get(bot)
         if audience is None or resume.epoch != self._envelopes.epoch:
             return False
-        self.flush()
         return all(topic.knows(resume.positions.get(topic.name, -1)) for topic in audience.topics)
 
     def watched(self) -> set[str]:
@@ -230,7 +227,10 @@ class ConnectionManager:
 
     def _enqueue(self, audience: Audience, data: bytes, advance: dict[str, int]) -> None:
         idle = not self._writes
-        self._writes += [_Write(shard, data, advance) for shard in audience.shards if shard.ready]
+        for shard in audience.shards:
+            if shard.ready:
+                shard.pending += 1
+                self._writes.append(_Write(shard, data, advance))
         if idle and self._writes:
             asyncio.get_running_loop().call_soon(self._write_some)
 
@@ -249,21 +249,35 @@ class ConnectionManager:
 
     def _write_next(self) -> None:
         write = self._writes.popleft()
-        write.shard.write(write.data, write.advance)
+        shard = write.shard
+        shard.write(write.data, write.advance)
+        shard.pending -= 1
+        if not shard.pending:
+            waiting, shard.waiting = shard.waiting, []
+            for client in waiting:
+                if client.shard is shard:
+                    self._catch_up(client)
 
     # Those who are behind.
 
     def _catch_up(self, client: LiveClient) -> None:
-        """Write what it missed, as far as its connection takes it. What is left out is told."""
-        self.flush()
+        """Write what it missed, as far as its connection takes it. What is left out is told. Nothing is done for the
+        others on that occasion: many come at the same time."""
         while client.shard and client.behind is not None and not client.connection.waiting_bytes:
             gaps, updates = self._missed(self._audiences[client.bot], client.behind)
             part = next(in_writes(updates, WRITE_BYTES), None)
             if part is None:
-                client.shard.caught_up(client)
+                self._make_ready(client, client.shard)
                 return
             client.behind |= {name: update.seq for name, update in part}
             client.connection.write(b"".join([*gaps, *(update.frame for _, update in part)]))
+
+    @staticmethod
+    def _make_ready(client: LiveClient, shard: Shard) -> None:
+        if shard.pending:
+            shard.waiting.append(client)
+        else:
+            shard.caught_up(client)
 
     def _missed(self, audience: Audience, positions: dict[str, int]) -> tuple[list[bytes], list[tuple[str, Update]]]:
         gaps, updates = [], []
