@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import resource
 import signal
 import sys
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ def main(argv: list[str] | None = None) -> int:
         print(json.dumps(openapi_document(create_api()), indent=2))  # noqa: T201
         return 0
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s deck: %(message)s", stream=sys.stderr)
+    _raise_limit_of_open_files()
     try:
         settings = load_settings(arguments.config)
         make_data_dir(settings.data_dir)
@@ -50,6 +52,14 @@ def main(argv: list[str] | None = None) -> int:
 def _fail(sentence: str, code: int) -> int:
     sys.stderr.write(f"botdeck deck: {sentence}\n")
     return code
+
+
+def _raise_limit_of_open_files() -> None:
+    """Each open page is one; many hosts start programs with 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _serve(settings: Settings) -> None:

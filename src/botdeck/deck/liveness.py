@@ -45,7 +45,8 @@ def look(hub: ConnectionManager, now: float, *, late_s: float) -> None:
 
 
 def _note_progress(client: LiveClient, now: float) -> None:
-    waiting = client.connection.waiting_bytes
+    # Most are ready, and then nothing waits.
+    waiting = 0 if client.behind is None else client.connection.waiting_bytes
     if not waiting or waiting != client.stuck_bytes:
         client.stuck_since = now
     client.stuck_bytes = waiting
