@@ -5,8 +5,8 @@ import asyncio
 import gc
 from typing import Any
 
-FULL_EVERY_S = 6 * 3600.0
-"""What became garbage after it had been put aside is found then; nothing that the deck does often leaves any."""
+FULL_EVERY_S = 3600.0
+"""What became garbage after it had been put aside is found then. That is little: connections leave none."""
 
 
 def keep_short() -> None:

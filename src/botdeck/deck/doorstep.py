@@ -13,6 +13,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from websockets.frames import Close, Frame, Opcode
 from websockets.utils import accept_key
 
+from botdeck.deck.sockets import untie
+
 _KEY = re.compile(rb"\r\nsec-websocket-key:[ \t]*([a-z0-9+/=]{24})[ \t]*\r\n", re.IGNORECASE)
 _PROGRAM = re.compile(rb"\r\nauthorization:", re.IGNORECASE)
 
@@ -33,6 +35,10 @@ class DeckHttpProtocol(H11Protocol):
             return
         self.transport.write(refusal)
         self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        untie(self.transport)
 
 
 def handshake_key(request: bytes, path: bytes) -> str | None:

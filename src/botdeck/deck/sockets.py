@@ -114,6 +114,8 @@ class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._detach()
         super().connection_lost(exc)
+        self.conn.parser.close()
+        untie(self.transport)
 
     def handle_close(self, event: Frame) -> None:
         self._detach()  # nothing may follow a close frame
@@ -151,6 +153,11 @@ class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
     def _abort_if_stuck(self) -> None:
         if not self.writable.is_set():
             self.transport.abort()
+
+
+def untie(transport: asyncio.BaseTransport) -> None:
+    """A lost connection's transport refers to itself by this, and would stay until the next search for such garbage."""
+    vars(transport).pop("_read_ready_cb", None)
 
 
 class SocketWire:
