@@ -34,7 +34,7 @@ from botdeck.storage.port import Document
 BOT = "import time; time.sleep(36000)"
 BOTS = 4
 ARRIVALS_PER_S = 150.0
-ORDERS_EVERY_S = 0.25
+ORDERS_EVERY_S = 0.5
 CALM_S = 10.0
 PATIENCE_S = 180.0
 MOST_S = 60.0

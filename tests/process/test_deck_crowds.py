@@ -1,6 +1,7 @@
 """Many pages that come or go at once: they are told when to come back."""
 
 import asyncio
+import gc
 import json
 import signal
 import sys
@@ -12,11 +13,13 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.server import ServerProtocol
 
 from botdeck.data_dir import running_deck
 from botdeck.deck.admission import Admission
+from botdeck.deck.sockets import DeckWebSocketProtocol
 
-from ..unit.deck_house import House, a_deck
+from ..unit.deck_house import House, a_deck, eventually
 
 pytestmark = pytest.mark.process
 
@@ -135,3 +138,22 @@ async def _rest_of(socket: ClientConnection) -> AsyncIterator[str | bytes]:
             yield await socket.recv()
     except ConnectionClosed:
         return
+
+
+async def test_a_connection_that_ends_leaves_no_cyclic_garbage(tmp_path: Path) -> None:
+    async with a_deck(tmp_path) as house, house.set_up() as page:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(3):
+                async with house.browser(page) as browser:
+                    await browser.next_of("snapshot")
+                    assert _alive(ServerProtocol, DeckWebSocketProtocol) == 2
+            await eventually(lambda: not house.open_websockets())
+            await eventually(lambda: not _alive(ServerProtocol, DeckWebSocketProtocol))
+        finally:
+            gc.enable()
+
+
+def _alive(*kinds: type) -> int:
+    return sum(type(one) in kinds for one in gc.get_objects())
