@@ -26,7 +26,8 @@ def is_told_all(page: LivePage) -> bool:
     bots = {bot["bot"]: bot for bot in page.fleet["bots"]}
     local, vps = page.runners
     return (
-        bots["far"]["state"] == "unknown"
+        "far" in bots
+        and bots["far"]["state"] == "unknown"
         and bots["news"]["state"] == "stopped"
         and bool(bots["helper"]["sample"] and bots["helper"]["sample"]["cpu_percent"] == 33.0)
         and bool(local["load"]["load_1m"] == 0.25 and local["troubles"])
