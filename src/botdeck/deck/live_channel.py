@@ -71,8 +71,8 @@ class LiveChannel:
             while (event := await receive())["type"] != "websocket.disconnect":
                 if event["type"] != WAKE:
                     client.wish = _message(event).bot
-                elif client.bot == self._followed_by(client):
-                    continue  # it was woken more than once, or the bot is back already
+                else:
+                    connection.woken = False
                 # One that takes nothing gets no second snapshot on top of the first.
                 await connection.writable.wait()
                 await self._begin(client, None)
