@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
-from typing import Any
+from typing import Any, Protocol, cast
 
 import h11
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
+
+from botdeck.deck.sockets import untie
 
 HEAD_DEADLINE_S = 10.0
 """From the opening of the connection, or the first byte of a later request. Without it, connections that send their
@@ -15,6 +17,13 @@ head slowly or never are held for ever."""
 BODY_DEADLINE_S = 30.0
 """Of a mebibyte at most, mostly of a few bytes."""
 _log = logging.getLogger(__name__)
+
+
+class Doorkeeper(Protocol):
+    """An app may be one."""
+
+    def refuse_early(self, request: bytes) -> bytes | None:
+        """The whole answer to a request that need not be looked at further."""
 
 
 class DeckHttpProtocol(H11Protocol):
@@ -34,12 +43,22 @@ class DeckHttpProtocol(H11Protocol):
         self._watch()
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        self._watch()
+        refusal = self._refusal(data) if self.conn.their_state is h11.IDLE else None
+        if refusal is None:
+            super().data_received(data)
+            self._watch()
+            return
+        self.transport.write(refusal)
+        self.transport.close()
+
+    def _refusal(self, data: bytes) -> bytes | None:
+        doorkeeper = cast(Doorkeeper, self.app)
+        return doorkeeper.refuse_early(data) if hasattr(doorkeeper, "refuse_early") else None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_watching()
         super().connection_lost(exc)
+        untie(self.transport)
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         if self.conn.trailing_data[0]:

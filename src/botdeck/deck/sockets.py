@@ -51,6 +51,12 @@ class DeckWebSocketProtocol(IncomingWebSocket):
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[EXTENSION] = self
 
+    def forget_handshake(self) -> None:
+        """What it said is not asked for any more, and would take as much memory as all the rest of a connection."""
+        self.request.headers.clear()  # the parser keeps the request itself
+        self.response.headers.clear()
+        cast(dict[str, Any], self.scope).clear()
+
     # For a listener, who writes frames and pings by itself.
 
     def attach(self, listener: Listener) -> None:
@@ -130,6 +136,8 @@ class DeckWebSocketProtocol(IncomingWebSocket):
     def connection_lost(self, exc: Exception | None) -> None:
         self._detach()
         super().connection_lost(exc)
+        self.conn.parser.close()
+        untie(self.transport)
 
     def handle_close(self, event: Frame) -> None:
         self._detach()  # nothing may follow a close frame
@@ -158,6 +166,11 @@ class DeckWebSocketProtocol(IncomingWebSocket):
     def _abort_if_stuck(self) -> None:
         if not self.writable.is_set():
             self.transport.abort()
+
+
+def untie(transport: asyncio.BaseTransport) -> None:
+    """A lost connection's transport refers to itself by this, and would stay until the next search for such garbage."""
+    vars(transport).pop("_read_ready_cb", None)
 
 
 class SocketWire:
