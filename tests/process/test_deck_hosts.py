@@ -31,7 +31,7 @@ def is_told_all(page: LivePage) -> bool:
         bots["far"]["state"] == "unknown"
         and bots["news"]["state"] == "stopped"
         and bool(bots["helper"]["sample"] and bots["helper"]["sample"]["cpu_percent"] == 33.0)
-        and bool(local["load"]["load_1m"] == 0.25 and local["troubles"])
+        and bool(local["load"] and local["load"]["load_1m"] == 0.25 and local["troubles"])
         and not vps["connected"]
     )
 

@@ -350,7 +350,7 @@ async def test_a_browser_that_never_reads_does_not_hold_up_the_end(house: House)
     async with house.set_up() as page, house.runner("local", "helper"), house.browser(page, max_queue=1) as stalled:
         await stalled.next_of("snapshot")
         stop_reading(stalled)
-        (connection,) = (one for one in house.open_websockets() if "ws" in one.scope["path"])
+        (connection,) = (client.connection for client in house.deck.hub.clients)
         for number in range(1, 600):
             house.deck.logs.add("helper", [a_line(number, "x" * 10_000)])
             house.deck.logs._flush("helper")
