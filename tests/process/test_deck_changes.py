@@ -183,7 +183,8 @@ async def everything_at_once(stage: Stage) -> None:
             "helper", "message.received", **{"user.id": f"u{number}", "chat.message.id": f"{number}"}
         )
         await stage.runner.tell_samples(a_sample("helper", number), load_1m=number)
-        await stage.runner.tell_fleet(*("news", "helper", "third")[: 2 + number % 2], restarts=number)
+        await stage.runner.tell_fleet(*("helper", "news", "third")[: 2 + number % 2], restarts=number)
+    await stage.runner.tell_samples(a_sample("helper", 99.0))
 
 
 Change = Callable[[Stage], Awaitable[None]]

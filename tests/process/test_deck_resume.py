@@ -84,7 +84,8 @@ async def test_of_more_lines_than_are_kept_it_is_told_how_many_are_missing(house
             await back.until_shown(lambda live: "the end" in live.lines.values())
         everything = await stored(house)
 
-    assert (shown.counts["resumed"], shown.counts["gap"]) == (1, 1)
+    assert shown.counts["resumed"] == 1
+    assert shown.counts["gap"] > 0
     assert shown.counts["dropped"] > 0
     assert shown.counts["lines"] + shown.counts["dropped"] == len(everything) == 4001
     assert len(shown.lines) == shown.counts["lines"]

@@ -120,16 +120,14 @@ class LiveChannel:
         try:
             client.wish = query.get("bot", [None])[0]
             await self._begin(client, _resume(query))
-            told = client.bot, client.operator
             while (event := await receive())["type"] != "websocket.disconnect":
                 if event["type"] != WAKE:
                     client.wish = _message(event).bot
-                elif told == (self._followed_by(client), client.operator):
-                    continue  # it was woken more than once, or the bot is back already
+                else:
+                    connection.woken = False
                 # One that takes nothing gets no second snapshot on top of the first.
                 await connection.writable.wait()
                 await self._begin(client, None)
-                told = client.bot, client.operator
         except ProtocolError as error:
             connection.part(BAD_FRAME, f"That is no message of a page: {error}")
         except StorageError as error:

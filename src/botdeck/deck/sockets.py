@@ -42,6 +42,8 @@ class DeckWebSocketProtocol(IncomingWebSocket):
     """Offers itself to the app in the scope's extensions."""
 
     listener: Listener | None = None
+    woken = False
+    """The app has not received it yet."""
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -83,7 +85,9 @@ class DeckWebSocketProtocol(IncomingWebSocket):
             self.transport.write(data)
 
     def wake(self) -> None:
-        self.queue.put_nowait(cast(ASGIReceiveEvent, {"type": WAKE}))
+        if not self.woken:
+            self.woken = True
+            self.queue.put_nowait(cast(ASGIReceiveEvent, {"type": WAKE}))
 
     def part(self, code: int, reason: str, *, last: bytes = b"") -> None:
         if self.close_sent or self.transport.is_closing():
