@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-ADAPTERS = {"irc": "botdeck.integrations.irc", "sopel": "botdeck.integrations.sopel"}
+ADAPTERS = {
+    "aiogram": "botdeck.integrations.aiogram",
+    "irc": "botdeck.integrations.irc",
+    "sopel": "botdeck.integrations.sopel",
+    "telegram": "botdeck.integrations.telegram",
+}
 """A library's package, and its adapter. `autoload/botdeck_late.py` lists where bots that are not changed come by."""
 
 _lock = threading.Lock()

@@ -24,6 +24,8 @@ LATE = {
     "irc.client": [("SimpleIRCClient", "start"), ("Reactor", "process_forever")],
     "irc.client_aio": [("AioReactor", "process_forever")],
     "sopel.bot": [("Sopel", "run")],
+    "aiogram.dispatcher.dispatcher": [("Dispatcher", "emit_startup")],
+    "telegram.ext._application": [("Application", "initialize")],
 }
 """In which module, the method of which class is called once, on a bot that is complete by then."""
 
