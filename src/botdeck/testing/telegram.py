@@ -111,6 +111,7 @@ class FakeTelegram:
             self._wait(lambda: self._polling != 0, "a poll to cut", timeout_s)
             self._cut_poll = self._polling
             self._changed.notify_all()
+            self._wait(lambda: self._polling != self._cut_poll, "the poll to be cut", timeout_s)
 
     def refuse(self, method: str, code: int, description: str, *, retry_after: int | None = None) -> None:
         """The next call of that method is answered with this error."""
