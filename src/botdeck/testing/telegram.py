@@ -227,6 +227,8 @@ class _Server(ThreadingHTTPServer):
 
 class _Request(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    """One packet for an answer; the second of two would wait for the first to be acknowledged."""
 
     def do_POST(self) -> None:
         url = urlsplit(self.path)
