@@ -2,6 +2,7 @@
 
 from botdeck.testing.telegram import FakeTelegram
 
+from .node_environment import NodeEnvironment
 from .stage import DEADLINE_S, BotProcess, Stage
 
 
@@ -57,3 +58,14 @@ class Aiogram(TelegramStage):
     requirements = "aiogram"
     file = "aiogram_bot.py"
     one_line = True
+
+
+class Telegraf(TelegramStage):
+    name = "telegraf"
+    requirements = "telegraf"
+    file = "telegraf_bot.cjs"
+    raises = "LookupError: no such thing"
+
+    def bot(self) -> BotProcess:
+        there = {"ELSEWHERE": f"telegram {self._fake.address}", "TOKEN": self._fake.token}
+        return NodeEnvironment(self.requirements).bot(self.file, **there)

@@ -1,10 +1,11 @@
 "use strict";
 // discord.js 14. What comes in is looked at where the gateway's packets arrive, before the library deals with them, and
-// so is what the bot says, which Discord tells it, too. Listeners of `interactionCreate` are wrapped, in the way in which
-// Node itself wraps those of `once`: they are the only place where a command has an end. discord.js knows no other
-// commands, and which ones a bot knows is known to the bot alone.
+// so is what the bot says, which Discord tells it, too. Listeners of `interactionCreate` are wrapped, in the way in
+// which Node itself wraps those of `once`: they are the only place where a command has an end. discord.js knows no
+// other commands, and which ones a bot knows is known to the bot alone.
 
-const { Command, Heart, api, emit, guard, seen, withoutOurs, wrap } = require("./events.cjs");
+const { Command, Heart, api, emit, guard, seen, wrap } = require("./events.cjs");
+const { call } = require("./stacks.cjs");
 
 const PLATFORM = { "chat.platform": "discord" };
 const APPLICATION_COMMAND = 2;
@@ -86,7 +87,8 @@ function message(data, self) {
     if (data.author.id === self) return emit("message.sent", about);
     const isBot = Boolean(data.author.bot || data.webhook_id);
     meet(data.author, isBot);
-    return emit("message.received", { "user.id": `discord:${data.author.id}`, ...(isBot && { "user.bot": true }), ...about });
+    const who = { "user.id": `discord:${data.author.id}`, ...(isBot && { "user.bot": true }) };
+    return emit("message.received", { ...who, ...about });
 }
 
 const running = new Map(); // commands by the interaction's id
@@ -143,30 +145,13 @@ function watchListeners(Client) {
 function observed(listener) {
     function wrapper(...args) {
         const command = running.get(args[0]?.id);
-        if (command === undefined) return listener.apply(this, args);
-        command.begin();
-        return settled(command, () => listener.apply(this, args));
+        command?.begin();
+        return call(listener, this, args, (failed, error) => {
+            guard(INTERACTION, () => command?.end(failed ? { error } : undefined));
+        });
     }
     wrapper.listener = listener; // so `off`, `listeners` and the rest know it
     return wrapper;
-}
-
-function settled(command, work) {
-    const end = (failure) => guard(INTERACTION, () => command.end(failure));
-    const failed = (error) => {
-        withoutOurs(error);
-        end({ error });
-    };
-    let working;
-    try {
-        working = work();
-    } catch (error) {
-        failed(error);
-        throw error;
-    }
-    if (typeof working?.then !== "function") end();
-    else working.then(() => end(), failed);
-    return working;
 }
 
 function watchCalls(REST) {

@@ -100,17 +100,10 @@ function guard(where, observe) {
 // Puts a function of ours in the place of a library's; a library that has none there is of another release.
 function wrap(owner, name, make) {
     const original = owner?.[name];
-    if (typeof original !== "function") throw new Error(`There is no ${name} where this release of the library had it.`);
+    if (typeof original !== "function") throw new Error(`There is no ${name} where the library used to have it.`);
     const wrapper = make(original);
     Object.defineProperty(wrapper, "name", { value: original.name, configurable: true });
     Object.defineProperty(owner, name, { value: wrapper, writable: true, configurable: true, enumerable: false });
-}
-
-// Bots print stacks, and ours shall not be in them. What passes us is cleaned before anybody else sees it.
-function withoutOurs(error) {
-    if (!(error instanceof Error) || typeof error.stack !== "string" || !error.stack.includes(__dirname)) return;
-    const kept = error.stack.split("\n").filter((line) => !line.includes(__dirname));
-    Object.defineProperty(error, "stack", { value: kept.join("\n"), writable: true, configurable: true });
 }
 
 function seen(id, name, isBot) {
@@ -190,5 +183,5 @@ class Heart {
 }
 
 module.exports = {
-    Command, Heart, api, emit, guard, introduce, markReported, reportError, reportOwnError, seen, withoutOurs, wrap,
+    Command, Heart, api, emit, guard, introduce, markReported, reportError, reportOwnError, seen, wrap,
 };

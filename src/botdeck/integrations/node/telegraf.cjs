@@ -1,9 +1,9 @@
 "use strict";
-// telegraf 4. Wrapped: a bot's `middleware` (each update), `callApi` (each call of the API), and the makers of handlers for
-// commands, buttons and patterns. No handler is added, least of all for errors.
+// telegraf 4. Wrapped: a bot's `middleware` (each update), `callApi` (each call of the API), and the makers of handlers
+// for commands, buttons and patterns. No handler is added, least of all for errors.
 
-const { Command, Heart, api, emit, guard, markReported, reportError, seen, withoutOurs, wrap } =
-    require("./events.cjs");
+const { Command, Heart, api, emit, guard, markReported, reportError, seen, wrap } = require("./events.cjs");
+const { call } = require("./stacks.cjs");
 
 const PLATFORM = { "chat.platform": "telegram" };
 
@@ -83,27 +83,11 @@ function watchUpdates(Telegraf) {
         const handle = middleware.call(this);
         return (ctx, next) => {
             guard("update", () => cameIn(ctx));
-            return whenDone(() => handle(ctx, next), (failed, error) => dealtWith(ctx, failed, error));
+            return call(handle, undefined, [ctx, next], (failed, error) => {
+                guard("update", () => dealtWith(ctx, failed, error));
+            });
         };
     });
-}
-
-// Calls it, and `done` when what it returns is settled.
-function whenDone(work, done) {
-    const failed = (error) => {
-        withoutOurs(error);
-        guard("handler", () => done(true, error));
-    };
-    let working;
-    try {
-        working = work();
-    } catch (error) {
-        failed(error);
-        throw error;
-    }
-    if (typeof working?.then !== "function") guard("handler", () => done(false));
-    else working.then(() => guard("handler", () => done(false)), failed);
-    return working;
 }
 
 const messageOf = (update) => update.message ?? update.channel_post ?? update.business_message;
@@ -143,30 +127,29 @@ function commandIn(message) {
 function watchHandlers(Composer) {
     const named = {
         command: (ctx) => [commandIn(ctx.message)[0] ?? "?", "slash"],
-        action: (ctx, triggers, handler) => [typeof triggers === "string" ? triggers : handler.name || "action", "handler"],
+        action: (ctx, triggers, { name }) => [typeof triggers === "string" ? triggers : name || "action", "handler"],
         hears: () => undefined, // takes what looks like a command perhaps, and is none
     };
     for (const [maker, name] of Object.entries(named)) {
         wrap(Composer, maker, (make) => function (triggers, first, ...others) {
             if (first === undefined) return make.call(this, triggers);
             const handle = "middleware" in first ? first.middleware() : first;
-            const observed = (ctx, next) => whenHandled(ctx, name(ctx, triggers, handle), () => handle(ctx, next));
+            const observed = (ctx, next) => {
+                const command = guard(maker, () => begin(ctx, name(ctx, triggers, handle)));
+                return call(handle, undefined, [ctx, next], (failed, error) => {
+                    guard(maker, () => command?.finish(failed ? "error" : "ok", error));
+                });
+            };
             return make.call(this, triggers, observed, ...others);
         });
     }
 }
 
-function whenHandled(ctx, named, work) {
-    const command = guard("command", () => {
-        taken.add(ctx.update);
-        return named && begin(ctx, ...named);
-    });
-    return whenDone(work, (failed, error) => command?.finish(failed ? "error" : "ok", error));
-}
-
-function begin(ctx, name, kind) {
+function begin(ctx, named) {
+    taken.add(ctx.update);
+    if (named === undefined) return undefined;
     const message = ctx.message ?? ctx.callbackQuery?.message;
-    return new Command(name, kind, { ...(message ? place(message) : PLATFORM), ...userId(ctx.from) });
+    return new Command(...named, { ...(message ? place(message) : PLATFORM), ...userId(ctx.from) });
 }
 
 module.exports = { observe };
