@@ -1,10 +1,12 @@
 """Every library that the story is played with. A new one is a `Stage` in a `stage_*.py` of its own and a row here."""
 
 from .stage import Stage
+from .stage_discordjs import DiscordJs
 from .stage_telegram import Aiogram, PythonTelegramBot, Telegraf
 
 STAGES: list[type[Stage]] = [
     PythonTelegramBot,
     Aiogram,
     Telegraf,
+    DiscordJs,
 ]
