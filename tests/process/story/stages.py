@@ -1,5 +1,8 @@
 """Every library that the story is played with. A new one is a `Stage` in a `stage_*.py` of its own and a row here."""
 
+from . import stage_discord
 from .stage import Stage
 
-STAGES: list[type[Stage]] = []
+STAGES: list[type[Stage]] = [
+    *stage_discord.STAGES,
+]
