@@ -1,6 +1,5 @@
 """discord.py and what came from it: py-cord, disnake, nextcord. Wrapped on the bot: `dispatch` (each event, at the
-moment it happens), `http.request` (each call of the API but replies to interactions) and `on_error` (what a listener
-raised).
+moment it happens) and `on_error` (what a listener raised). Calls of the API are seen by aiohttp's tracing.
 
 No listener is registered: one for `command_error` would silence the library's own message, and listeners are tasks,
 which know nothing of when things were.
@@ -12,17 +11,17 @@ The end of a slash command that fails is no event in discord.py, so there its co
 
 from __future__ import annotations
 
-import time
+import re
 
+from botdeck.integrations import aiohttp_calls
 from botdeck.integrations.people import seen
-from botdeck.sdk import api
 from botdeck.sdk.client import emit, error, guard
 from botdeck.sdk.commands import Command, command
 from botdeck.sdk.heartbeat import Heart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from typing import Any
 
 _BEGIN = ("command", "application_command", "slash_command", "user_command", "message_command")
@@ -78,9 +77,8 @@ def instrument(bot: Any) -> None:
 
     bot.dispatch = wrapped_dispatch
     bot._connection.dispatch = wrapped_dispatch  # it has the method from when it was made
-    _watch_requests(bot.http)
     _watch_errors(bot)
-    _beat(bot, connection.heart)
+    connection.begin_to_beat()
 
 
 class _Messages:
@@ -174,37 +172,52 @@ class _Commands:
 
 
 def _watch_tree(tree: Any, commands: _Commands) -> None:
-    """`on_error` is looked up anew each time, since `@tree.error` may replace it whenever it likes."""
+    """These hand the library's own coroutines on, so that no line of ours stands in a bot's tracebacks."""
     if hasattr(tree, "__botdeck__"):
         return
     tree.__botdeck__ = True
     call = tree._call
 
-    async def wrapped_call(interaction: Any) -> Any:
+    def wrapped_call(interaction: Any) -> Any:
         guard(_watch_tree_errors)(tree, commands)
-        try:
-            result = await call(interaction)
-        except Exception as exc:
-            guard(commands.fail_in_tree)(interaction, exc)
-            raise
-        # What is still there now was refused by the tree's own check.
-        guard(commands.reject if interaction.command_failed else commands.complete)(interaction)
-        return result
+        guard(_tell_when_over)(interaction, commands)
+        return call(interaction)
 
     tree._call = wrapped_call
 
 
 def _watch_tree_errors(tree: Any, commands: _Commands) -> None:
+    """`on_error` is looked up anew each time, since `@tree.error` may replace it whenever it likes."""
     on_error = tree.on_error
     if hasattr(on_error, "__botdeck__"):
         return
 
-    async def wrapped_on_error(interaction: Any, exc: BaseException) -> Any:
+    def wrapped_on_error(interaction: Any, exc: BaseException) -> Any:
         guard(commands.fail_in_tree)(interaction, exc)
-        return await on_error(interaction, exc)
+        return on_error(interaction, exc)
 
     wrapped_on_error.__botdeck__ = True  # type: ignore[attr-defined]
     tree.on_error = wrapped_on_error
+
+
+def _tell_when_over(interaction: Any, commands: _Commands) -> None:
+    """Each call has a task of its own. Most commands have been told of by its end; the rest was refused by the tree's
+    own check, or its error handler failed."""
+    import asyncio
+
+    @guard
+    def over(task: Any) -> None:
+        exc = getattr(task, "_exception", None)  # to ask for it aloud would silence asyncio's word of it
+        if exc is not None:
+            commands.fail_in_tree(interaction, exc)
+        elif interaction.command_failed:
+            commands.reject(interaction)
+        else:
+            commands.complete(interaction)
+
+    task = asyncio.current_task()
+    if task is not None:
+        task.add_done_callback(over)
 
 
 class _Connection:
@@ -214,6 +227,7 @@ class _Connection:
         self._bot = bot
         self._up: set[int | None] = set()
         self._down: set[int | None] = set()
+        self._beats = False
         self.heart = Heart(lambda: bool(self._up) and not self._down, self._about)
 
     def observers(self) -> dict[str, Callable[..., None]]:
@@ -224,7 +238,20 @@ class _Connection:
             f"{prefix}disconnect": guard(lambda shard=None: self._went(shard)),
         }
 
+    def begin_to_beat(self) -> None:
+        """From when the bot's loop runs: now, or at the first word of its connection."""
+        import asyncio
+
+        if not self._beats:
+            try:
+                self.heart.beat_from(asyncio.get_running_loop())
+            except RuntimeError:
+                return
+            self._beats = True
+
     def _came(self, shard: int | None, more: dict[str, object]) -> None:
+        self.begin_to_beat()
+        _watch_calls(self._bot.http)
         if shard not in self._up:
             self._up.add(shard)
             self._down.discard(shard)
@@ -233,6 +260,7 @@ class _Connection:
 
     def _went(self, shard: int | None) -> None:
         """The library says so at every vain try to come back as well."""
+        self.begin_to_beat()
         if shard in self._up:
             self._up.discard(shard)
             self._down.add(shard)
@@ -251,44 +279,19 @@ class _Connection:
         return about
 
 
-def _beat(bot: Any, heart: Heart) -> None:
-    import asyncio
-
-    try:
-        heart.beat_from(asyncio.get_running_loop())
-    except RuntimeError:  # it does not run yet
-        login = bot.login
-
-        async def wrapped_login(*args: Any, **kwargs: Any) -> Any:
-            guard(lambda: heart.beat_from(asyncio.get_running_loop()))()
-            return await login(*args, **kwargs)
-
-        bot.login = wrapped_login
+def _watch_calls(http: Any) -> None:
+    """Its session is made anew at times, and replies to interactions go through it as well."""
+    session = getattr(http, "_HTTPClient__session", None)
+    if session is not None and hasattr(session, "_trace_configs"):
+        aiohttp_calls.watch(session, _template)
 
 
-def _watch_requests(http: Any) -> None:
-    request: Callable[..., Awaitable[Any]] = http.request
-
-    async def wrapped_request(route: Any, *args: Any, **kwargs: Any) -> Any:
-        began = time.perf_counter()
-        try:
-            answer = await request(route, *args, **kwargs)
-        except Exception as exc:
-            api.called((time.perf_counter() - began) * 1000, failed=True)
-            guard(_request_failed)(route, exc)
-            raise
-        api.called((time.perf_counter() - began) * 1000)
-        return answer
-
-    http.request = wrapped_request
+def _template(path: str) -> str | None:
+    return _SECRET.sub(r"\1{token}", _ID.sub("{id}", path)) if path.startswith("/api/") else None
 
 
-def _request_failed(route: Any, exc: Exception) -> None:
-    about: dict[str, object] = {"http.request.method": route.method, "url.template": route.path}
-    status = getattr(exc, "status", None)
-    if status is not None:
-        about["http.response.status_code"] = status
-    emit("api.error", **about, **{"error.type": type(exc).__name__})
+_ID = re.compile(r"\d{15,}")
+_SECRET = re.compile(r"((?:webhooks|interactions)/\{id\}/)[^/]+")
 
 
 def _watch_errors(bot: Any) -> None:
@@ -297,11 +300,11 @@ def _watch_errors(bot: Any) -> None:
 
     on_error = bot.on_error
 
-    async def wrapped_on_error(event_method: str, *args: Any, **kwargs: Any) -> Any:
+    def wrapped_on_error(event_method: str, *args: Any, **kwargs: Any) -> Any:
         exc = sys.exc_info()[1]
         if exc is not None:
             error(exc, where=str(event_method))
-        return await on_error(event_method, *args, **kwargs)
+        return on_error(event_method, *args, **kwargs)
 
     bot.on_error = wrapped_on_error
 
