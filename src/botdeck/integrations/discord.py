@@ -136,7 +136,7 @@ class _Commands:
         if key in self._running:
             return
         user_id = _who(getattr(context, "author", None) or context.user)
-        name = _name(interaction.data) if interaction else context.command.qualified_name
+        name = _name(interaction.data) if interaction else _typed_name(context)
         kind = _KINDS.get(interaction.data.get("type", 1), "slash") if interaction else "prefix"
         if len(self._running) >= _MOST_RUNNING:
             del self._running[next(iter(self._running))]
@@ -325,6 +325,17 @@ def _name(data: Any) -> str:
         names.append(options[0]["name"])
         options = options[0].get("options") or []
     return " ".join(names)
+
+
+def _typed_name(context: Any) -> str:
+    """The library looks for a subcommand ("!settings set") only when its group is at work, so it is looked up here."""
+    found, view = context.command, context.view
+    for word in view.buffer[view.index :].split():
+        inner = getattr(found, "all_commands", {}).get(word)
+        if inner is None:
+            break
+        found = inner
+    return str(found.qualified_name)
 
 
 def _tree_knows(tree: Any, interaction: Any) -> bool:
