@@ -88,6 +88,8 @@ class Stage(ABC):
     """A command arrives as a message of its own, which is counted as well."""
     tells_unknown_commands = True
     tells_message_ids = True
+    hears_text = True
+    """False where the platform keeps the text of ordinary messages from this bot, whose sizes are 0 then."""
     resumes = True
     """The connection is one that drops, and both that and its return are told."""
     raises = "raise LookupError"

@@ -69,3 +69,6 @@ class Telegraf(TelegramStage):
     def bot(self) -> BotProcess:
         there = {"ELSEWHERE": f"telegram {self._fake.address}", "TOKEN": self._fake.token}
         return NodeEnvironment(self.requirements).bot(self.file, **there)
+
+
+STAGES: list[type[Stage]] = [PythonTelegramBot, Aiogram, Telegraf]

@@ -1,12 +1,11 @@
 """Every library that the story is played with. A new one is a `Stage` in a `stage_*.py` of its own and a row here."""
 
+from . import stage_discord, stage_telegram
 from .stage import Stage
 from .stage_discordjs import DiscordJs
-from .stage_telegram import Aiogram, PythonTelegramBot, Telegraf
 
 STAGES: list[type[Stage]] = [
-    PythonTelegramBot,
-    Aiogram,
-    Telegraf,
+    *stage_discord.STAGES,
+    *stage_telegram.STAGES,
     DiscordJs,
 ]

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
 
 LATE = {
+    "discord.client": [("Client", "login")],
+    "disnake.client": [("Client", "login")],
     "irc.bot": [("SingleServerIRCBot", "start")],
     "irc.client": [("SimpleIRCClient", "start"), ("Reactor", "process_forever")],
     "irc.client_aio": [("AioReactor", "process_forever")],
+    "nextcord.client": [("Client", "login")],
     "sopel.bot": [("Sopel", "run")],
     "aiogram.dispatcher.dispatcher": [("Dispatcher", "emit_startup")],
     "telegram.ext._application": [("Application", "initialize")],
