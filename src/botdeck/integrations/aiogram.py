@@ -9,6 +9,7 @@ filters takes what is left.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
 
 from botdeck.integrations import telegram_chat as chat
@@ -20,6 +21,11 @@ from botdeck.sdk.commands import Command, command
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+_ANSWERS_FOR_S = 55.0
+"""For so long aiogram waits for a handler by default before it answers the webhook without it."""
+_answers_until: contextvars.ContextVar[float] = contextvars.ContextVar("botdeck_answers_until", default=0.0)
+"""Until when (of `time.monotonic`) what a handler returns for this update goes into the answer to the webhook."""
 
 
 def version() -> str:
@@ -110,6 +116,7 @@ def _watch_updates(dispatcher: Any, calls: _Calls) -> None:
         calls.attach(data.get("bot"))
         _came_in(update)
         result = await handler(update, data)
+        _answered(result)
         _dealt_with(update, data, taken)
         return result
 
@@ -198,20 +205,21 @@ def _name_of(event: Any, data: dict[str, Any]) -> tuple[str, str] | None:
 
 
 def _watch_answers_to_webhooks(dispatcher: Any) -> None:
+    """A coroutine of ours around it would show in the traceback that the web server prints."""
     feed_webhook_update = dispatcher.feed_webhook_update
 
-    async def wrapped_feed_webhook_update(*args: Any, **named: Any) -> Any:
-        answer = await feed_webhook_update(*args, **named)
-        _answered(answer)
-        return answer
+    def wrapped_feed_webhook_update(*args: Any, **named: Any) -> Any:
+        _answers_until.set(time.monotonic() + named.get("_timeout", _ANSWERS_FOR_S))
+        return feed_webhook_update(*args, **named)
 
     dispatcher.feed_webhook_update = wrapped_feed_webhook_update
 
 
 @guard
 def _answered(answer: Any) -> None:
-    """Telegram tells nobody the message's id."""
-    if answer is None or not chat.sends(answer.__api_method__):
+    """Telegram tells nobody the message's id. An answer that comes too late for the webhook is a call as any other."""
+    method = getattr(answer, "__api_method__", "")
+    if not chat.sends(method) or time.monotonic() > _answers_until.get():
         return
     text = getattr(answer, "text", None) or getattr(answer, "caption", None) or ""
     size = len(str(text).encode("utf-8", "replace"))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 LATE = {
+    "aiogram.dispatcher.dispatcher": [("Dispatcher", "emit_startup")],
     "discord.client": [("Client", "login")],
     "disnake.client": [("Client", "login")],
     "irc.bot": [("SingleServerIRCBot", "start")],
@@ -27,7 +28,6 @@ LATE = {
     "irc.client_aio": [("AioReactor", "process_forever")],
     "nextcord.client": [("Client", "login")],
     "sopel.bot": [("Sopel", "run")],
-    "aiogram.dispatcher.dispatcher": [("Dispatcher", "emit_startup")],
     "telegram.ext._application": [("Application", "initialize")],
 }
 """In which module, the method of which class is called once, on a bot that is complete by then."""
