@@ -200,7 +200,8 @@ def _name_of(event: Any, data: dict[str, Any]) -> tuple[str, str] | None:
     if called is not None and hasattr(called, "prefix"):
         return str(called.command).lower(), "slash" if called.prefix == "/" else "prefix"
     if type(event).__name__ == "CallbackQuery":
-        return data["handler"].callback.__name__, "handler"
+        callback = data["handler"].callback
+        return getattr(callback, "__name__", type(callback).__name__), "handler"
     return None
 
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 
-_HERE = os.path.dirname(os.path.abspath(__file__))
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+_HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 
 
 def without_ours(exc: BaseException) -> None:
@@ -21,13 +26,14 @@ def without_ours(exc: BaseException) -> None:
 
 def _unlink(exc: BaseException) -> None:
     kept = [frame for frame in _frames(exc) if not frame.tb_frame.f_code.co_filename.startswith(_HERE)]
+    if not kept:  # it was never raised
+        return
     for frame, following in zip(kept, [*kept[1:], None], strict=True):
         frame.tb_next = following
-    if kept:
-        exc.__traceback__ = kept[0]
+    exc.__traceback__ = kept[0]
 
 
-def _frames(exc: BaseException):  # type: ignore[no-untyped-def]
+def _frames(exc: BaseException) -> Iterator[TracebackType]:
     frame = exc.__traceback__
     while frame is not None:
         yield frame

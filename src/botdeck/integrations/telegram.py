@@ -206,12 +206,14 @@ def _watch_calls(telegram: Any) -> None:
     def do_post(self: Any, endpoint: str, data: Any, **named: Any) -> Any:
         working = original(self, endpoint, data, **named)
         watch = _of_bot(self)
-        return working if watch is None else _observed_call(watch, endpoint, data, working)
+        task = None if watch is None else _observed_call(watch, endpoint, data, working)
+        return working if task is None else task
 
     telegram.Bot._do_post = do_post
 
 
-def _observed_call(watch: _Watch, endpoint: str, data: Any, working: Any) -> Any:
+@guard
+def _observed_call(watch: _Watch, endpoint: str, data: Any, working: Any) -> asyncio.Task[Any]:
     """As a task, which tells us its end: what a call raises is printed by the library before anybody who has let it
     pass can take his frame out."""
     loop = asyncio.get_running_loop()

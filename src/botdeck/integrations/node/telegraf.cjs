@@ -132,7 +132,8 @@ function watchHandlers(Composer) {
     };
     for (const [maker, name] of Object.entries(named)) {
         wrap(Composer, maker, (make) => function (triggers, first, ...others) {
-            if (first === undefined) return make.call(this, triggers);
+            const isHandler = typeof first === "function" || (typeof first === "object" && first !== null);
+            if (!isHandler) return make.apply(this, arguments);
             const handle = "middleware" in first ? first.middleware() : first;
             const observed = (ctx, next) => {
                 const command = guard(maker, () => begin(ctx, name(ctx, triggers, handle)));
