@@ -39,7 +39,7 @@ class Gateway {
         const packets = this.manager._ws;
         packets.on("dispatch", ({ data }) => guard(data.t, () => this.received(data)));
         packets.on("ready", ({ shardId }) => this.turned(shardId, true));
-        packets.on("resumed", ({ shardId }) => this.turned(shardId, true));
+        packets.on("resumed", ({ shardId }) => this.turned(shardId, true, { "gateway.resumed": true }));
         packets.on("closed", ({ shardId }) => this.turned(shardId, false));
         this.manager.client.rest.on("rateLimited", () => api.limited());
         this.heart.start();
@@ -60,10 +60,10 @@ class Gateway {
         return { "gateway.connected": states.length > 0 && states.every(Boolean), ...latency };
     }
 
-    turned(shard, up) {
+    turned(shard, up, more) {
         if (Boolean(this.up.get(shard)) === up) return;
         this.up.set(shard, up);
-        emit(up ? "gateway.ready" : "gateway.disconnect", { ...PLATFORM, shard });
+        emit(up ? "gateway.ready" : "gateway.disconnect", { ...PLATFORM, shard, ...more });
         this.heart.beat({});
     }
 
