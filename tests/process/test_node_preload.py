@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from botdeck.runner.environment import node_options
 from botdeck.sdk.install import copy_sdk, node_preload
 from botdeck.testing.telegram import FakeTelegram
 
+from .irc_world import wait_for
 from .story.node_environment import WITH_NODE, NodeEnvironment
 from .story.stage import DEADLINE_S, HERE, ROOT
 
@@ -90,6 +92,37 @@ def test_bots_that_require_and_bots_that_import_are_told_of_alike(place: Place, 
     assert [each["seq"] for each in events] == list(range(1, len(events) + 1))
     assert {(each["v"], each["run"]) for each in events} == {(1, "r")}
     assert (events[0]["framework"], events[0]["service.name"]) == ("telegraf", "b")
+
+
+def test_an_answer_to_a_webhook_of_telegraf_is_told_once(place: Place) -> None:
+    place.with_packages_of("telegraf")
+    text = """
+        const http = require("node:http");
+        const { Telegraf } = require("telegraf");
+        const bot = new Telegraf(process.env.TOKEN);
+        bot.command("ping", (ctx) => ctx.reply("pong"));
+        bot.on("text", () => { throw new Error("too much"); });
+        bot.catch((error) => { console.log(error.message); server.close(); server.closeAllConnections(); });
+        const server = http.createServer(bot.webhookCallback("/x"));
+        server.listen(0, "127.0.0.1", () => bot.telegram.setWebhook(`http://127.0.0.1:${server.address().port}/x`));
+    """
+    with FakeTelegram() as telegram:
+        env = {"ELSEWHERE": f"telegram {telegram.address}", "TOKEN": telegram.token}
+        with ThreadPoolExecutor() as pool:
+            running = pool.submit(place.run, text, **env)
+            wait_for(lambda: "setwebhook" in [method for method, _ in telegram.calls], "the webhook", DEADLINE_S)
+            telegram.say("ann", "/ping")
+            telegram.say("ann", "hello")
+        done = running.result()
+
+        assert (done.stdout, done.stderr) == ("too much\n", "")
+        assert [message["text"] for message in telegram.sent] == ["pong"]
+    told = {each["event"]: each for each in place.events()}
+    assert [each["event"] for each in place.events()].count("message.sent") == 1
+    assert (told["message.sent"]["size"], told["message.sent"]["chat.channel.id"]) == (4, "-1001")
+    assert (told["error"]["exception.message"], told["error"]["where"]) == ("too much", "handler")
+    assert "gateway.connected" not in told["heartbeat"]
+    assert "telemetry.error" not in told
 
 
 def test_a_node_that_uses_no_such_library_is_left_alone(place: Place) -> None:

@@ -57,7 +57,13 @@ class Gateway {
         const states = [...this.up.values()];
         const { ping } = this.manager;
         const latency = ping >= 0 ? { "gateway.latency_ms": ping } : {}; // -1 and NaN before the first answer
-        return { "gateway.connected": states.length > 0 && states.every(Boolean), ...latency };
+        const servers = [...this.manager.client.guilds.cache.values()];
+        return {
+            "gateway.connected": states.length > 0 && states.every(Boolean),
+            ...latency,
+            servers: servers.length,
+            members: servers.reduce((sum, { memberCount }) => sum + (memberCount || 0), 0),
+        };
     }
 
     turned(shard, up, more) {
