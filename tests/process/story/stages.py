@@ -1,8 +1,9 @@
 """Every library that the story is played with. A new one is a `Stage` in a `stage_*.py` of its own and a row here."""
 
-from . import stage_discord
+from . import stage_discord, stage_hikari
 from .stage import Stage
 
 STAGES: list[type[Stage]] = [
     *stage_discord.STAGES,
+    *stage_hikari.STAGES,
 ]
