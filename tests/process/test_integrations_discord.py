@@ -48,13 +48,17 @@ def discord() -> Iterator[FakeDiscord]:
         yield fake
 
 
-def start(world: World, discord: FakeDiscord, code: str, *, bot: str = "Bot", autoload: bool = True) -> None:
-    file = world.home / "bot.py"
-    file.write_text(HEAD.format(bot=bot) + code + TAIL)
-    env = {"PYTHONPATH": str(ELSEWHERE), "ELSEWHERE": f"discord {discord.api_url}", "TOKEN": TOKEN}
-    world.start("bot", [Environment("discord.py").python(), "-u", str(file)], env=env, autoload=autoload)
-    discord.wait_for_bot()
+def start(world: World, discord: FakeDiscord, code: str, *, bot: str = "Bot") -> None:
+    start_file(world, discord, "discord.py", HEAD.format(bot=bot) + code + TAIL)
     discord.wait_until(lambda: any(method == "PUT" for method, _, _ in discord.requests), "its commands")
+
+
+def start_file(world: World, discord: FakeDiscord, library: str, code: str) -> None:
+    file = world.home / "bot.py"
+    file.write_text(code)
+    env = {"PYTHONPATH": str(ELSEWHERE), "ELSEWHERE": f"discord {discord.api_url}", "TOKEN": TOKEN}
+    world.start("bot", [Environment(library).python(), "-u", str(file)], env=env, autoload=True)
+    discord.wait_for_bot()
 
 
 def outcomes(world: World) -> list[tuple[str, str]]:
@@ -77,6 +81,10 @@ async def settings(ctx):
 @settings.command()
 async def show(ctx):
     await ctx.send("shown")
+
+@bot.tree.context_menu()
+async def wave(interaction: discord.Interaction, user: discord.Member):
+    await interaction.response.send_message(f"waves at {user.name}")
 """
 
 
@@ -91,14 +99,18 @@ def test_a_hybrid_command_is_told_once_however_it_is_called(world: World, discor
     discord.call("ann", "broken")
     discord.call("ann", "settings", [{"name": "show", "type": 1, "options": []}])
     world.wait_for_events("bot", "command.finished", 6)
-    discord.say("ann", "!both")
+    discord.call_on("ann", "Wave", "bob")
     world.wait_for_events("bot", "command.finished", 7)
+    discord.say("ann", "!both")
+    world.wait_for_events("bot", "command.finished", 8)
 
     told = world.events("bot", "command.finished")
-    assert Counter(outcomes(world)) == {("both", "ok"): 3, ("broken", "error"): 2, ("settings show", "ok"): 2}
+    often = {("both", "ok"): 3, ("broken", "error"): 2, ("settings show", "ok"): 2, ("Wave", "ok"): 1}
+    assert Counter(outcomes(world)) == often
+    assert "waves at bob" in discord.heard
     assert {each["exception.type"] for each in told if each["outcome"] == "error"} == {"KeyError"}
     started = world.events("bot", "command.started")
-    assert [each["kind"] for each in started] == ["prefix"] * 3 + ["slash"] * 3 + ["prefix"]
+    assert [each["kind"] for each in started] == [*["prefix"] * 3, *["slash"] * 3, "menu", "prefix"]
     assert {each["id"] for each in started} == {each["id"] for each in told}
     assert not world.events("bot", "error")
     assert not world.events("bot", "telemetry.error")
@@ -226,3 +238,136 @@ def test_a_bot_that_logs_in_anew_after_its_session_is_gone_is_connected_again(
     world.wait_for_events("bot", "gateway.ready", 2)
     assert len(world.events("bot", "gateway.disconnect")) == 1
     assert world.events("bot", "heartbeat")[-1]["gateway.connected"] is True
+
+
+FORK = """
+import os, LIBRARY
+from LIBRARY.ext import commands
+
+bot = commands.Bot("!", intents=LIBRARY.Intents(guilds=True, guild_messages=True, message_content=True))
+
+@bot.command()
+@commands.cooldown(1, 3600)
+async def rarely(ctx):
+    await ctx.send("rare")
+
+@bot.group(invoke_without_command=True)
+async def settings(ctx):
+    await ctx.send("all")
+
+@settings.command()
+async def show(ctx):
+    await ctx.send("shown")
+
+@bot.slash_command(description="x")
+@CHECK("nobody has it")
+async def hidden(ctx):
+    await ctx.send("never")
+
+@bot.event
+async def on_message(message):
+    if message.content == "stumble":
+        raise KeyError("a listener")
+    await bot.process_commands(message)
+
+bot.run(os.environ["TOKEN"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("library", "package", "check"),
+    [
+        ("py-cord", "discord", "commands.has_role"),
+        ("disnake", "disnake", "commands.has_role"),
+        ("nextcord", "nextcord", "__import__('nextcord.ext.application_checks').ext.application_checks.has_role"),
+    ],
+)
+def test_forks_refuse_and_fail_the_same_way(
+    world: World, discord: FakeDiscord, library: str, package: str, check: str
+) -> None:
+    start_file(world, discord, library, FORK.replace("LIBRARY", package).replace("CHECK", check))
+    discord.wait_until(lambda: (None, "hidden") in discord.commands, "its command")
+
+    for number, text in enumerate(("!rarely", "!rarely", "!settings", "!settings show"), 1):
+        discord.say("ann", text)
+        world.wait_for_events("bot", "command.finished", number)
+    discord.call("ann", "hidden")
+    discord.say("ann", "stumble")
+    world.wait_for_events("bot", "command.finished", 5)
+    (stumbled,) = world.wait_for_events("bot", "error")
+
+    assert outcomes(world) == [
+        *(("rarely", "ok"), ("rarely", "rejected"), ("settings", "ok"), ("settings show", "ok")),
+        ("hidden", "rejected"),
+    ]
+    assert (stumbled["where"], stumbled["exception.message"]) == ("on_message", "'a listener'")
+    assert "Ignoring exception in on_message" in world.output("bot")
+    assert not world.events("bot", "telemetry.error")
+
+
+ARC = """
+import os, hikari, arc
+
+bot = hikari.GatewayBot(os.environ["TOKEN"], banner=None, intents=hikari.Intents.ALL_UNPRIVILEGED)
+client = arc.GatewayClient(bot)
+group = client.include_slash_group("settings", "x")
+
+@group.include
+@arc.slash_subcommand("show", "x")
+async def show(ctx):
+    await ctx.respond("shown")
+
+@group.include
+@arc.slash_subcommand("break", "x")
+async def breaks(ctx):
+    raise KeyError("inside a group")
+
+@client.include
+@arc.with_hook(lambda ctx: arc.HookResult(abort=True))
+@arc.slash_command("aborted", "x")
+async def aborted(ctx):
+    await ctx.respond("never")
+
+@client.include
+@arc.with_hook(arc.owner_only)
+@arc.slash_command("owners", "x")
+async def owners(ctx):
+    await ctx.respond("never")
+
+@client.set_error_handler
+async def on_error(ctx, error):
+    await ctx.respond("handled: " + type(error).__name__)
+
+@bot.listen()
+async def stumble(event: hikari.GuildMessageCreateEvent):
+    if event.is_human:
+        raise KeyError("a listener")
+
+bot.run(check_for_updates=False)
+"""
+
+
+def test_what_arc_and_listeners_of_hikari_refuse_and_raise_is_told(world: World, discord: FakeDiscord) -> None:
+    start_file(world, discord, "hikari", ARC)
+    discord.wait_until(lambda: (None, "owners") in discord.commands, "its commands")
+
+    def call(command: str, inner: str | None = None) -> None:
+        before = len(world.events("bot", "command.finished"))
+        discord.call("ann", command, [{"name": inner, "type": 1, "options": []}] if inner else None)
+        world.wait_for_events("bot", "command.finished", before + 1)
+
+    call("settings", "show")
+    call("settings", "break")
+    call("aborted")
+    call("owners")
+    discord.say("ann", "hello")
+    (stumbled,) = world.wait_for_events("bot", "error")
+
+    assert outcomes(world) == [
+        *(("settings show", "ok"), ("settings break", "error"), ("aborted", "rejected"), ("owners", "rejected")),
+    ]
+    assert world.events("bot", "command.finished")[1]["exception.message"] == "'inside a group'"
+    assert discord.heard == ["shown", "handled: KeyError", "handled: NotOwnerError"]
+    assert (stumbled["where"], stumbled["exception.message"]) == ("listener", "'a listener'")
+    assert "botdeck/integrations" not in world.output("bot")
+    assert not world.events("bot", "telemetry.error")

@@ -11,13 +11,11 @@ The end of a slash command that fails is no event in discord.py, so there its co
 
 from __future__ import annotations
 
-import re
-
-from botdeck.integrations import aiohttp_calls
+from botdeck.integrations import discord_chat
+from botdeck.integrations.discord_chat import Running, Shards, latency_ms
 from botdeck.integrations.people import seen
 from botdeck.sdk.client import emit, error, guard
-from botdeck.sdk.commands import Command, command
-from botdeck.sdk.heartbeat import Heart
+from botdeck.sdk.commands import command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +26,6 @@ _BEGIN = ("command", "application_command", "slash_command", "user_command", "me
 _COMPLETION = (*(f"{name}_completion" for name in _BEGIN), "app_command_completion")
 _ERROR = tuple(f"{name}_error" for name in _BEGIN)
 
-_KINDS = {1: "slash", 2: "menu", 3: "menu"}
-"""Of application commands, by Discord's numbers."""
 _APPLICATION_COMMAND = 2
 _SUBCOMMANDS = (1, 2)
 
@@ -39,9 +35,6 @@ _REJECTIONS = {
     *("CommandOnCooldown", "DisabledCommand", "MaxConcurrencyReached"),
 }
 """Exceptions by which the bot says that the user may not, or not like this: no faults of the bot."""
-
-_MOST_RUNNING = 10_000
-"""Commands whose end we wait for. Some never end: Discord forgets an interaction after 15 minutes, the bot does not."""
 
 
 def framework(bot: Any) -> tuple[str, str]:
@@ -62,10 +55,9 @@ def identity(bot: Any) -> Any:
 
 
 def instrument(bot: Any) -> None:
-    connection = _Connection(bot)
     observers: dict[str, Callable[..., None]] = {
         "message": guard(_Messages(bot).message),
-        **connection.observers(),
+        **_watch_connection(bot),
         **_Commands(bot).observers(),
     }
     dispatch = bot.dispatch
@@ -78,7 +70,6 @@ def instrument(bot: Any) -> None:
     bot.dispatch = wrapped_dispatch
     bot._connection.dispatch = wrapped_dispatch  # it has the method from when it was made
     _watch_errors(bot)
-    connection.begin_to_beat()
 
 
 class _Messages:
@@ -103,7 +94,7 @@ class _Commands:
     def __init__(self, bot: Any) -> None:
         self._bot = bot
         self._package = _package(bot)
-        self._running: dict[int, Command] = {}
+        self._running = Running()
 
     def observers(self) -> dict[str, Callable[..., None]]:
         begin = {name: guard(self.begin) for name in _BEGIN}
@@ -137,10 +128,8 @@ class _Commands:
             return
         user_id = _who(getattr(context, "author", None) or context.user)
         name = _name(interaction.data) if interaction else _typed_name(context)
-        kind = _KINDS.get(interaction.data.get("type", 1), "slash") if interaction else "prefix"
-        if len(self._running) >= _MOST_RUNNING:
-            del self._running[next(iter(self._running))]
-        self._running[key] = command(name, user_id=user_id, kind=kind, **_place(context)).__enter__()
+        kind = discord_chat.KINDS.get(interaction.data.get("type", 1), "slash") if interaction else "prefix"
+        self._running.begin(key, command(name, user_id=user_id, kind=kind, **_place(context)))
 
     def complete(self, context: Any, *_: Any) -> None:
         self._finish(context, None)
@@ -164,11 +153,7 @@ class _Commands:
         self._finish(context, None, "rejected")
 
     def _finish(self, context: Any, exc: BaseException | None, outcome: str | None = None) -> bool:
-        running = self._running.pop((_interaction(context) or context.message).id, None)
-        if running is not None:
-            running.outcome = outcome
-            running.finish(exc)
-        return running is not None
+        return self._running.finish((_interaction(context) or context.message).id, exc, outcome=outcome)
 
 
 def _watch_tree(tree: Any, commands: _Commands) -> None:
@@ -220,78 +205,34 @@ def _tell_when_over(interaction: Any, commands: _Commands) -> None:
         task.add_done_callback(over)
 
 
-class _Connection:
-    """Which shards are up. Bots that have none are one shard, None."""
+def _watch_connection(bot: Any) -> dict[str, Callable[..., None]]:
+    sharded = hasattr(bot, "shards")
+    shards = Shards(lambda: _about(bot, sharded=sharded))
+    shards.begin_to_beat()
 
-    def __init__(self, bot: Any) -> None:
-        self._bot = bot
-        self._up: set[int | None] = set()
-        self._down: set[int | None] = set()
-        self._beats = False
-        self.heart = Heart(lambda: bool(self._up) and not self._down, self._about)
+    @guard
+    def came(shard: int | None = None, *, resumed: bool = False) -> None:
+        shards.came(shard, resumed=resumed)
+        # The session is made anew at times. Replies to interactions go through it as well.
+        discord_chat.watch_calls(getattr(bot.http, "_HTTPClient__session", None))
 
-    def observers(self) -> dict[str, Callable[..., None]]:
-        prefix = "shard_" if hasattr(self._bot, "shards") else ""
-        return {
-            f"{prefix}connect": guard(lambda shard=None: self._came(shard, {})),
-            f"{prefix}resumed": guard(lambda shard=None: self._came(shard, {"gateway.resumed": True})),
-            f"{prefix}disconnect": guard(lambda shard=None: self._went(shard)),
-        }
-
-    def begin_to_beat(self) -> None:
-        """From when the bot's loop runs: now, or at the first word of its connection."""
-        import asyncio
-
-        if not self._beats:
-            try:
-                self.heart.beat_from(asyncio.get_running_loop())
-            except RuntimeError:
-                return
-            self._beats = True
-
-    def _came(self, shard: int | None, more: dict[str, object]) -> None:
-        self.begin_to_beat()
-        _watch_calls(self._bot.http)
-        if shard not in self._up:
-            self._up.add(shard)
-            self._down.discard(shard)
-            emit("gateway.ready", **_gateway(shard), **more)
-            self.heart.beat()
-
-    def _went(self, shard: int | None) -> None:
-        """The library says so at every vain try to come back as well."""
-        self.begin_to_beat()
-        if shard in self._up:
-            self._up.discard(shard)
-            self._down.add(shard)
-            emit("gateway.disconnect", **_gateway(shard))
-            self.heart.beat()
-
-    def _about(self) -> dict[str, object]:
-        bot = self._bot
-        about: dict[str, object] = {"servers": len(bot.guilds)}
-        about["members"] = sum(guild.member_count or 0 for guild in bot.guilds)
-        latency_ms = _ms(bot.latency) if self._up else None
-        if latency_ms is not None:
-            about["gateway.latency_ms"] = latency_ms
-        if hasattr(bot, "shards"):
-            about["gateway.shards"] = {str(shard): _ms(latency) for shard, latency in bot.latencies}
-        return about
+    prefix = "shard_" if sharded else ""
+    return {
+        f"{prefix}connect": came,
+        f"{prefix}resumed": lambda shard=None: came(shard, resumed=True),
+        f"{prefix}disconnect": guard(lambda shard=None: shards.went(shard)),
+    }
 
 
-def _watch_calls(http: Any) -> None:
-    """Its session is made anew at times, and replies to interactions go through it as well."""
-    session = getattr(http, "_HTTPClient__session", None)
-    if session is not None and hasattr(session, "_trace_configs"):
-        aiohttp_calls.watch(session, _template)
-
-
-def _template(path: str) -> str | None:
-    return _SECRET.sub(r"\1{token}", _ID.sub("{id}", path)) if path.startswith("/api/") else None
-
-
-_ID = re.compile(r"\d{15,}")
-_SECRET = re.compile(r"((?:webhooks|interactions)/\{id\}/)[^/]+")
+def _about(bot: Any, *, sharded: bool) -> dict[str, object]:
+    about: dict[str, object] = {"servers": len(bot.guilds)}
+    about["members"] = sum(guild.member_count or 0 for guild in bot.guilds)
+    latency = latency_ms(bot.latency)
+    if latency is not None:
+        about["gateway.latency_ms"] = latency
+    if sharded:
+        about["gateway.shards"] = {str(shard): latency_ms(latency_s) for shard, latency_s in bot.latencies}
+    return about
 
 
 def _watch_errors(bot: Any) -> None:
@@ -340,7 +281,7 @@ def _typed_name(context: Any) -> str:
 
 def _tree_knows(tree: Any, interaction: Any) -> bool:
     data = interaction.data
-    if _KINDS.get(data.get("type", 1)) != "slash":
+    if discord_chat.KINDS.get(data.get("type", 1)) != "slash":
         return True  # menus: nobody can type the name of one
     everywhere = tree.get_command(data["name"])
     return bool(everywhere or (interaction.guild and tree.get_command(data["name"], guild=interaction.guild)))
@@ -380,18 +321,5 @@ def _who(user: Any, *, is_bot: bool | None = None) -> str:
 
 
 def _place(context: Any) -> dict[str, object]:
-    place: dict[str, object] = {"chat.platform": "discord"}
-    if context.guild is not None:
-        place["chat.server.id"] = str(context.guild.id)
-    if context.channel is not None:
-        place["chat.channel.id"] = str(context.channel.id)
-    return place
-
-
-def _gateway(shard: int | None) -> dict[str, object]:
-    return {"chat.platform": "discord", **({} if shard is None else {"gateway.shard": shard})}
-
-
-def _ms(latency_s: float) -> float | None:
-    """Infinite before the first answer to a heartbeat of the gateway."""
-    return round(latency_s * 1000, 1) if 0 <= latency_s < float("inf") else None
+    server, channel = context.guild, context.channel
+    return discord_chat.place(server and server.id, channel and channel.id)

@@ -23,6 +23,7 @@ LATE = {
     "aiogram.dispatcher.dispatcher": [("Dispatcher", "emit_startup")],
     "discord.client": [("Client", "login")],
     "disnake.client": [("Client", "login")],
+    "hikari.impl.gateway_bot": [("GatewayBot", "start")],
     "irc.bot": [("SingleServerIRCBot", "start")],
     "irc.client": [("SimpleIRCClient", "start"), ("Reactor", "process_forever")],
     "irc.client_aio": [("AioReactor", "process_forever")],
