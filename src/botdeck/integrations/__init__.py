@@ -1,8 +1,9 @@
 """One small file per bot library, and the table that finds it. Nothing here imports a bot library.
 
-An adapter is a module with three functions: `version()` of the library; `identity(bot)`, the object that two calls for
-the same bot have in common; and `instrument(bot)`. It wraps what the library calls on the bot object itself, and
-registers no listeners or error handlers where these change what the library does.
+An adapter is a module with three functions: `version()` of the library, or `framework(bot)`, name and version, where it
+serves several; `identity(bot)`, the object that two calls for the same bot have in common; and `instrument(bot)`. It
+wraps what the library calls on the bot object itself, and registers no listeners or error handlers where these change
+what the library does.
 """
 
 from __future__ import annotations
@@ -19,11 +20,23 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-ADAPTERS = {"irc": "botdeck.integrations.irc", "sopel": "botdeck.integrations.sopel"}
+ADAPTERS = {
+    "aiogram": "botdeck.integrations.aiogram",
+    "arc": "botdeck.integrations.hikari",
+    "discord": "botdeck.integrations.discord",
+    "disnake": "botdeck.integrations.discord",
+    "hikari": "botdeck.integrations.hikari",
+    "irc": "botdeck.integrations.irc",
+    "nextcord": "botdeck.integrations.discord",
+    "sopel": "botdeck.integrations.sopel",
+    "telegram": "botdeck.integrations.telegram",
+}
 """A library's package, and its adapter. `autoload/botdeck_late.py` lists where bots that are not changed come by."""
 
 _lock = threading.Lock()
 _instrumented: weakref.WeakValueDictionary[int, object] | None = None
+_kept: dict[int, object] = {}
+"""Those that nothing can refer to weakly (hikari's have slots): they live from here on as long as the process."""
 
 
 def instrument(bot: T) -> T:
@@ -35,7 +48,8 @@ def instrument(bot: T) -> T:
     try:
         library, adapter = _adapter(type(bot))
         if _first_time(adapter.identity(bot)):
-            client.announce({"framework": library, "framework.version": guard(adapter.version)()})
+            name, version = _framework(library, adapter, bot)
+            client.announce({"framework": name, "framework.version": version})
             adapter.instrument(bot)
     except Exception as exc:
         report_own_error("instrument", exc)
@@ -50,9 +64,12 @@ def _first_time(bot: object) -> bool:
     with _lock:
         if _instrumented is None:
             _instrumented = weakref.WeakValueDictionary()
-        if _instrumented.get(id(bot)) is bot:
+        if _instrumented.get(id(bot)) is bot or _kept.get(id(bot)) is bot:
             return False
-        _instrumented[id(bot)] = bot
+        try:
+            _instrumented[id(bot)] = bot
+        except TypeError:
+            _kept[id(bot)] = bot
         return True
 
 
@@ -64,3 +81,9 @@ def _adapter(kind: type) -> tuple[str, ModuleType]:
         if library in ADAPTERS:
             return library, importlib.import_module(ADAPTERS[library])
     raise LookupError(f"Botdeck has no adapter for {kind.__module__}.{kind.__qualname__}.")
+
+
+def _framework(library: str, adapter: ModuleType, bot: object) -> tuple[str, object]:
+    if hasattr(adapter, "framework"):
+        return guard(adapter.framework)(bot) or (library, None)
+    return library, guard(adapter.version)()
