@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-import time
+from time import time_ns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ class Client:
     def __init__(self, writer: Writer, *, run: str, bot: str | None = None) -> None:
         from botdeck.sdk import lines  # only bots that report need JSON
 
-        self._lines = lines
-        self._writer = writer
+        self._line_of, self._body_of = lines.line, lines.body_of
+        self._write = writer.write
         self._run = run
         self._bot = bot
         self._seq = 0
@@ -39,19 +39,35 @@ class Client:
         self._lock = threading.RLock()
 
     def emit(self, event: str, attrs: dict[str, object]) -> None:
+        # One function where there could be four: a call costs as much here as what is in it.
         try:
-            self._announce({})
-            self._append(str(event), attrs)
+            if not self._started:
+                self._announce({})
+            if self._child_pid is not None:
+                attrs = {**attrs, "process.pid": self._child_pid}
+            body = self._body_of(attrs)
+            with self._lock:
+                if self._dropped:
+                    self._tell_what_was_dropped()
+                self._seq += 1
+                self._write(
+                    self._line_of(event if type(event) is str else str(event), body, self._run, self._seq, time_ns())
+                )
         except Exception:
-            self._dropped += 1
+            self.lost(1)
+
+    def lost(self, count: int) -> None:
+        """Events that nobody will read; `telemetry.dropped` tells how many when writing works again."""
+        with self._lock:
+            self._dropped += count
 
     def announce(self, framework: dict[str, object]) -> None:
         """`bot.started`, or `bot.instrumented` when events went before it."""
         try:
             if not self._announce(framework):
-                self._append("bot.instrumented", framework)
+                self.emit("bot.instrumented", framework)
         except Exception:
-            self._dropped += 1
+            self.lost(1)
 
     def after_fork_in_child(self) -> None:
         self._lock = threading.RLock()
@@ -68,27 +84,15 @@ class Client:
             about: dict[str, object] = {"service.name": self._bot} if self._bot else {}
             about.update({"service.instance.id": self._run, "process.pid": os.getpid()}, **framework)
             about.update({"telemetry.sdk.language": "python", "telemetry.sdk.version": __version__})
-            self._append("bot.started", about)
+            self.emit("bot.started", about)
         return True
 
-    def _append(self, event: str, attrs: dict[str, object]) -> None:
-        if self._child_pid is not None:
-            attrs = {**attrs, "process.pid": self._child_pid}
-        body = self._lines.body_of(attrs)
-        with self._lock:
-            if self._dropped and self._write("telemetry.dropped", f'"count":{self._dropped}'):
-                self._dropped = 0
-            if self._dropped or not self._write(event, body):
-                self._dropped += 1
-
-    def _write(self, event: str, body: str) -> bool:
+    def _tell_what_was_dropped(self) -> None:
+        """Raises OSError while nothing can be written."""
         self._seq += 1
-        line = self._lines.line(event, body, run=self._run, seq=self._seq, time_ns=time.time_ns())
-        try:
-            self._writer.write(line)
-        except OSError:
-            return False
-        return True
+        body = b'"count":%d}\n' % self._dropped
+        self._write(self._line_of("telemetry.dropped", body, self._run, self._seq, time_ns()))
+        self._dropped = 0
 
 
 _lock = threading.Lock()
@@ -140,7 +144,7 @@ if hasattr(os, "register_at_fork"):
 
 def emit(event: str, /, **attrs: object) -> None:
     """Append an event. Names with dots go in as `**{"user.id": "irc:libera/ann"}`. See docs/sdk.md for the events."""
-    client = current()
+    client = _client if _asked else current()
     if client is not None:
         client.emit(event, attrs)
 
