@@ -154,9 +154,13 @@ def error(exc: BaseException, *, where: str | None = None, **attrs: object) -> N
     client = current()
     if client is None:
         return
-    from botdeck.sdk.lines import exception_fields
+    try:
+        from botdeck.sdk.lines import exception_fields
 
-    fields = exception_fields(exc)
+        fields = exception_fields(exc)
+    except Exception:  # so deep in a recursion that nothing can be called any more
+        client.lost(1)
+        return
     mark_reported(exc)
     client.emit("error", {**({} if where is None else {"where": where}), **fields, **attrs})
 

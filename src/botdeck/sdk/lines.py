@@ -18,6 +18,7 @@ ENVELOPE = frozenset({"v", "event", "time", "run", "seq"})
 
 _MAX_BODY_BYTES = MAX_LINE_BYTES - 4096
 """What is left beside the envelope, whose two texts are cut to 200 characters."""
+_MAX_MESSAGE = 1000
 _MAX_TRACE = 8000
 _TRUNCATED = "telemetry.truncated"
 
@@ -51,7 +52,7 @@ def body_of(attrs: dict[str, object]) -> bytes:
 
 
 def exception_fields(exc: BaseException) -> dict[str, object]:
-    """OpenTelemetry's names for an exception."""
+    """OpenTelemetry's names for an exception, and no secrets in what it says."""
     import traceback
 
     kind = type(exc)
@@ -61,9 +62,18 @@ def exception_fields(exc: BaseException) -> dict[str, object]:
         trace = ""
     return {
         "exception.type": f"{kind.__module__}.{kind.__qualname__}".replace("builtins.", "", 1),
-        "exception.message": _text(exc, str)[:1000],
-        "exception.stacktrace": trace[-_MAX_TRACE:],
+        "exception.message": _without_secrets(_text(exc, str)[: 2 * _MAX_MESSAGE])[:_MAX_MESSAGE],
+        "exception.stacktrace": _without_secrets(trace[-2 * _MAX_TRACE :])[-_MAX_TRACE:],
     }
+
+
+def _without_secrets(text: str) -> str:
+    from botdeck.sdk.redaction import redacted
+
+    try:
+        return redacted(text)
+    except Exception:  # at the end of the stack, say
+        return ""
 
 
 _second = (0, "1970-01-01T00:00:00")
