@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     F = TypeVar("F", bound=Callable[..., Any])
 
+    from botdeck.sdk.remote import HttpWriter
+
     class Writer(Protocol):
         def write(self, line: bytes) -> None: ...
 
@@ -21,7 +23,8 @@ class Client:
     """Writes the events of one process. Safe for threads and forks; no method raises.
 
     `seq` starts at 1 in each process and grows with every try to write, so that a gap shows a loss. Lines of a forked
-    child carry its `process.pid`.
+    child carry its `process.pid`; but where they go by HTTP, which knows a line by its run and `seq`, a child has a run
+    of its own.
     """
 
     def __init__(self, writer: Writer, *, run: str, bot: str | None = None) -> None:
@@ -29,6 +32,7 @@ class Client:
 
         self._line_of, self._body_of = lines.line, lines.body_of
         self._write = writer.write
+        self._remote: HttpWriter | None = None
         self._run = run
         self._bot = bot
         self._seq = 0
@@ -69,10 +73,23 @@ class Client:
         except Exception:
             self.lost(1)
 
+    def goes_by_http(self, writer: HttpWriter) -> Client:
+        self._remote = writer
+        writer.lost = self.lost
+        return self
+
+    def flush(self, timeout_s: float) -> bool:
+        return self._remote is None or self._remote.flush(timeout_s)
+
     def after_fork_in_child(self) -> None:
         self._lock = threading.RLock()
         self._seq = self._dropped = 0
-        self._child_pid = os.getpid()
+        if self._remote is None:
+            self._child_pid = os.getpid()
+            return
+        self._remote.after_fork_in_child()
+        self._run = f"{self._run}-{os.urandom(4).hex()}"
+        self._started = False
 
     def _announce(self, framework: dict[str, object]) -> bool:
         with self._lock:
@@ -118,15 +135,25 @@ def use(client: Client | None) -> None:
 
 
 def _from_environment() -> Client | None:
-    path = os.environ.get("BOTDECK_EVENTS")
-    if not path:
-        return None
-    from botdeck.sdk.writer import FileWriter
-
+    path, url = os.environ.get("BOTDECK_EVENTS"), os.environ.get("BOTDECK_URL")
     try:
-        writer = FileWriter(path)
+        if path:
+            from botdeck.sdk.writer import FileWriter
+
+            return _client_of(FileWriter(path))
+        return _by_http(url) if url else None
     except OSError:  # a relative path, and the folder we are in is gone
         return None
+
+
+def _by_http(url: str) -> Client | None:
+    from botdeck.sdk import remote
+
+    writer = remote.from_environment(url)
+    return None if writer is None else _client_of(writer).goes_by_http(writer)
+
+
+def _client_of(writer: Writer) -> Client:
     run = os.environ.get("BOTDECK_RUN") or os.urandom(8).hex()
     return Client(writer, run=run, bot=os.environ.get("BOTDECK_BOT"))
 
@@ -166,9 +193,16 @@ def error(exc: BaseException, *, where: str | None = None, **attrs: object) -> N
 
 
 def flush(timeout: float | None = None) -> bool:
-    """True when all that was emitted has left the process. An event is in the file when `emit` returns, so this is
-    true at once; call it before `exec` or a hard exit anyway, and the bot is right wherever its events go."""
-    return True
+    """True when all that was emitted has left the process; waits for that for `timeout` seconds, 2 unless told.
+
+    An event is in the file when `emit` returns, so there this is true at once. By HTTP it waits until the deck or the
+    disk has all of it: call it before `exec` or a hard exit.
+    """
+    client = current()
+    try:
+        return client is None or client.flush(2.0 if timeout is None else timeout)
+    except Exception:
+        return False
 
 
 def mark_reported(exc: BaseException) -> None:
