@@ -18,8 +18,6 @@ from botdeck.deck.remote_bots import SILENT_S
 
 from ..unit.deck_house import DEADLINE_S, House, a_deck, eventually
 
-NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-
 
 class MovedClock:
     """Goes on only when told."""
@@ -89,16 +87,14 @@ async def test_what_a_bot_elsewhere_posts_is_counted_and_seen_at_once(house: Hou
             + a_line("heartbeat", 12, **{"gateway.connected": True})
         )
         answer = await bot.post("api/ingest", content=body)
-        await browser.until_shown(lambda shown: shown.bots["far"]["state"] == "running")
-        stats = await browser.until(
-            lambda message: message["type"] == "dashboard_stats" and message["data"]["messages_today"] == 5
-        )
+        await browser.until_shown(lambda shown: [bot["state"] for bot in shown.fleet["bots"]] == ["running"])
+        await browser.until_shown(lambda shown: shown.stats["messages_today"] == 5)
+        shown = browser.page.stats
         async with house.cli() as cli:
             logs = (await cli.get("api/bots/far/logs")).json()["lines"]
             runs = (await cli.get("api/bots/far/runs")).json()
 
     assert answer.json() == {"acked_through": 12, "duplicates": 0, "damaged": 0}
-    shown = stats["data"]
     assert (shown["messages_sent_today"], shown["total_users"], shown["active_commands"]) == (1, 2, 1)
     assert [(line["stream"], line["level"], line["text"]) for line in logs] == [("log", "warning", "it gets warm")]
     assert [(run["id"], run["pid"], run["ended_at"]) for run in runs] == [("r1", 4711, None)]
@@ -204,7 +200,8 @@ async def test_only_the_token_of_the_bot_lets_in_and_only_to_report(house: House
     assert "botdeck token NAME" in signed_in.json()["detail"]
     assert [answer.status_code for answer in elsewhere] == [401, 401, 401]
     assert (await figures(house))[0] == 0
-    assert len(stored) == 1 and token not in stored[0]
+    assert len(stored) == 1
+    assert token not in stored[0]
 
 
 async def test_a_revoked_token_is_refused_with_the_reason_and_another_can_be_made(house: House) -> None:
@@ -220,7 +217,8 @@ async def test_a_revoked_token_is_refused_with_the_reason_and_another_can_be_mad
         listed = (await cli.get("api/tokens")).json()
         back = await bot.post("api/ingest", content=messages(3, 4), headers={"Authorization": f"Bearer {other}"})
 
-    assert taken.status_code == 409 and "botdeck token --revoke far" in taken.json()["detail"]
+    assert taken.status_code == 409
+    assert "botdeck token --revoke far" in taken.json()["detail"]
     assert (revoked.status_code, refused.status_code, gone.status_code, again.status_code) == (204, 403, 404, 404)
     assert refused.json()["detail"].startswith("cli:root revoked this token of bot far at ")
     assert again.json()["detail"] == "Bot 'far' has no token. Bots that have one: none."
@@ -274,10 +272,12 @@ async def test_its_state_follows_from_what_it_says_and_from_its_silence(tmp_path
 
     assert (before["state"], before["reason"]) == ("unknown", "not heard of yet")
     assert (running["state"], running["run"], running["runner"]) == ("running", "r1", "")
-    assert running["started_at"] is not None and running["uptime_s"] is not None
+    assert running["started_at"] is not None
+    assert running["uptime_s"] is not None
     assert (deaf["state"], deaf["reason"]) == ("unhealthy", "it says that it is not connected to its platform")
     assert still["state"] == "running"
-    assert silent["state"] == "unknown" and silent["reason"].startswith("not heard of since 20")
+    assert silent["state"] == "unknown"
+    assert silent["reason"].startswith("not heard of since 20")
     assert silent["uptime_s"] is None
     assert (back["state"], back["started_at"]) == ("running", running["started_at"])
 
@@ -321,7 +321,8 @@ async def test_the_next_deck_knows_the_bot_its_run_and_what_was_stored(tmp_path:
         after = await status_of(house)
         counted = await figures(house)
 
-    assert before["state"] == "unknown" and before["reason"].startswith("not heard of since this deck started, at ")
+    assert before["state"] == "unknown"
+    assert before["reason"].startswith("not heard of since this deck started, at ")
     assert answer.json()["duplicates"] == 2
     assert (after["state"], after["run"], after["started_at"]) == ("running", "r1", started_at)
     assert counted[0] == 5
@@ -354,7 +355,7 @@ async def test_while_nothing_can_be_stored_nothing_is_acknowledged(house: House)
         lock.close()
         taken = await bot.post("api/ingest", content=messages(1, 3))
 
-    assert (refused.status_code, refused.json()["code"]) in ((503, "database_unavailable"),)
+    assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
     assert refused.headers["retry-after"] == "5"
     assert taken.json()["duplicates"] == 0
     assert (await figures(house))[0] == 3
