@@ -4,6 +4,7 @@ import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -46,8 +47,12 @@ class IngestServer:
         return [event["event"] for event in self.events]
 
     def wait_for(self, condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+        """Looks after each request, and now and then, since a condition may be about the bot's disk."""
+        deadline = time.monotonic() + timeout_s
         with self._changed:
-            assert self._changed.wait_for(condition, timeout_s), f"{self.names[-20:]} in {self.batches}"
+            while not condition():
+                assert time.monotonic() < deadline, f"{self.names[-20:]} in {self.batches}"
+                self._changed.wait(0.05)
 
     def posted(self, token: str, lines: list[bytes]) -> Refusal:
         with self._changed:
