@@ -54,9 +54,7 @@ class Client:
                 if self._dropped:
                     self._tell_what_was_dropped()
                 self._seq += 1
-                self._write(
-                    self._line_of(event if type(event) is str else str(event), body, self._run, self._seq, time_ns())
-                )
+                self._write(self._line_of(event, body, self._run, self._seq, time_ns()))
         except Exception:
             self.lost(1)
 

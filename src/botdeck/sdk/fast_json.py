@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,8 +38,7 @@ def _encode_of(name: str) -> Callable[[object], bytes]:
     if name == "orjson":
         import orjson
 
-        dumps, newline = orjson.dumps, orjson.OPT_APPEND_NEWLINE
-        return lambda value: dumps(value, None, newline)
+        return partial(orjson.dumps, option=orjson.OPT_APPEND_NEWLINE)
     from msgspec.json import Encoder
 
     encode = Encoder().encode
