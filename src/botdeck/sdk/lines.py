@@ -33,8 +33,9 @@ def line(event: str, body: bytes, run: str, seq: int, time_ns: int) -> bytes:
     second = _second[1] if _second[0] == seconds else _write_out(seconds)
     known = _heads.get(event)
     head = known[1] if known is not None and known[0] is run else _head_of(event, run)
+    micros = "%06d" % (rest_ns // 1000)  # noqa: UP031  twice as fast as a format in the f-string
     comma = "," if len(body) > 2 else ""
-    return f'{head}{seq},"time":"{second}.{rest_ns // 1000:06}Z"{comma}'.encode() + body
+    return f'{head}{seq},"time":"{second}.{micros}Z"{comma}'.encode() + body
 
 
 def body_of(attrs: dict[str, object]) -> bytes:
