@@ -74,6 +74,7 @@ class Client:
     def goes_by_http(self, writer: HttpWriter) -> Client:
         self._remote = writer
         writer.lost = self.lost
+        writer.stumbled = lambda exc: report_own_error("HttpWriter", exc)
         return self
 
     def flush(self, timeout_s: float) -> bool:
