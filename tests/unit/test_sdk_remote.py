@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from botdeck.sdk import client as sdk
 from botdeck.sdk import posting, remote
 from botdeck.sdk.client import Client
 from botdeck.sdk.remote import HttpWriter
@@ -244,9 +245,12 @@ def test_a_fault_of_the_thread_is_told_once_and_the_events_arrive(
         return send_kept(writer)
 
     monkeypatch.setattr(HttpWriter, "_send_kept", stumble)
-    a_client(server.url, tmp_path).emit("x", {"n": 1})
+    client = a_client(server.url, tmp_path)
+    sdk.use(client)
+    client.emit("x", {"n": 1})
 
     server.wait_for(lambda: len(server.events) == 3)
+    sdk.use(None)
     assert server.names == ["bot.started", "x", "telemetry.error"]
 
 
