@@ -31,10 +31,14 @@ class Poster:
 
     def __init__(self, url: str, token: str) -> None:
         """Raises ValueError, which says what is wrong, when these cannot be an address and a token."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            known = parts.scheme in ("http", "https") and parts.hostname is not None and parts.port != 0
+        except ValueError:  # of the port
+            known = False
+        if not known:
             raise ValueError(
-                f"BOTDECK_URL should be the deck's address, such as https://deck.example.org; it is {url!r}."
+                f"BOTDECK_URL should be the deck's address, as in https://deck.example.org; it is {url!r}."
             )
         if not token or not token.isascii() or not token.isprintable():
             raise ValueError("BOTDECK_TOKEN should be the token that the deck made for this bot.")
@@ -44,7 +48,7 @@ class Poster:
             "Content-Type": "application/x-ndjson",
             "User-Agent": "botdeck-sdk",
         }
-        self._connection = _connection(parts.scheme, parts.hostname, parts.port)
+        self._connection = _connection(parts.scheme, parts.hostname or "", parts.port)
         self._connection.set_debuglevel(0)  # the bot may have switched it on for all, and it prints
 
     def post(self, body: bytes) -> Answer:
@@ -85,7 +89,7 @@ def _acked_through(text: bytes) -> int | None:
     """None for an answer that is not a deck's: something else may listen at the address, or stand in between."""
     try:
         acked = json.loads(text)["acked_through"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return acked if isinstance(acked, int) else None
 

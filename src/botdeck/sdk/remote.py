@@ -39,7 +39,7 @@ or the 404 of a deck that is being set up."""
 
 
 class HttpWriter:
-    """`lost` is told how many lines will not arrive; it is called without a lock being held."""
+    """`lost` is told how many lines will not arrive, and `stumbled` of a fault of our own; both may write."""
 
     def __init__(self, url: str, token: str, folder: str, lost: Callable[[int], None] = lambda count: None) -> None:
         self._new_poster = partial(Poster, url, token)
@@ -47,6 +47,7 @@ class HttpWriter:
         self._url = url
         self._folder = folder
         self.lost = lost
+        self.stumbled: Callable[[Exception], None] = lambda exc: None
         self._begin()
         atexit.register(self.close)
 
@@ -60,7 +61,7 @@ class HttpWriter:
         self._thread: threading.Thread | None = None
         self._hurry = self._stopped = self._closed = False
         self._spool = Spool(self._folder)
-        self._backlog = True
+        self._backlog = self._spool.is_used()
         self._failures = 0
         self._due = 0.0
 
@@ -76,7 +77,8 @@ class HttpWriter:
         line = line[1:]  # without the newline before it, which is for files that many write to
         with self._changed:
             if self._closed or (self._thread is None and not self._start()):
-                self._keep_now([line])
+                if not self._keep_now([line]):
+                    raise OSError(errno.EIO, "the interpreter ends, and the disk takes nothing")
                 return
             if len(self._queue) >= MOST_LINES or self._queued_bytes + len(line) > MOST_BYTES:
                 raise OSError(errno.ENOBUFS, "the queue is full")
@@ -86,7 +88,7 @@ class HttpWriter:
                 self._changed.notify_all()
 
     def flush(self, timeout_s: float) -> bool:
-        """True when all that was written is with the deck or on the disk."""
+        """True when all that was written is with the deck, or on the disk when the deck does not take it in time."""
         deadline = time.monotonic() + timeout_s
         with self._changed:
             self._hurry = bool(self._queue or self._taken)
@@ -94,29 +96,34 @@ class HttpWriter:
             while self._queue or self._taken:
                 left_s = deadline - time.monotonic()
                 if left_s <= 0:
-                    return False
+                    break
                 self._changed.wait(left_s)
-        return True
+            left = self._taken + list(self._queue)
+        return not left or self._keep_now(left)
 
     def close(self) -> None:
-        """At the exit. What the deck does not take in time is kept on the disk for the next run."""
+        """At the exit."""
         self.flush(EXIT_S)
         with self._changed:
             self._closed = True
-            left = self._taken + list(self._queue)
-            self._queue.clear()
-            self._taken = []
-        self._keep_now(left)
 
-    def _keep_now(self, lines: list[bytes]) -> None:
-        """From any thread, into a file of its own."""
+    def _keep_now(self, lines: list[bytes]) -> bool:
+        """From any thread, into a file of its own. What is being sent meanwhile may arrive twice, and counts once."""
         try:
             spool = Spool(self._folder)
             for batch in _batches(lines):
                 self.lost(spool.append(batch))
             spool.end_the_file()
         except OSError:
-            self.lost(len(lines))
+            return False
+        with self._changed:
+            self._backlog = True
+            kept = set(map(id, lines))
+            self._taken = [line for line in self._taken if id(line) not in kept]
+            self._queue = deque(line for line in self._queue if id(line) not in kept)
+            self._queued_bytes = sum(map(len, self._queue))
+            self._changed.notify_all()
+        return True
 
     def _start(self) -> bool:
         """False when the interpreter is ending, or the system allows no more threads."""
@@ -154,9 +161,9 @@ class HttpWriter:
 
     def _turn(self) -> None:
         away = time.monotonic() < self._due
-        if away or (self._backlog and self._hurry):
+        if away:
             self._keep_all()
-        if not away and self._send_kept():
+        elif self._send_kept():
             self._send_queued()
         with self._changed:
             self._hurry = False
@@ -267,12 +274,10 @@ class HttpWriter:
 
     def _stumble(self, exc: Exception) -> None:
         """A fault of our own, told once; the wait keeps it from being one that is busy."""
-        from botdeck.sdk.client import report_own_error
-
         self._failures += 1
         self._due = time.monotonic() + LONGEST_WAIT_S
         if self._failures == 1:
-            report_own_error("HttpWriter", exc)
+            self.stumbled(exc)
         time.sleep(GATHER_S)
 
 

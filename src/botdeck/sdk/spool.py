@@ -49,6 +49,8 @@ class Spool:
     def append(self, lines: list[bytes]) -> int:
         """Keeps all of the lines (at most a batch), or raises OSError and keeps none. Returns how many older ones had
         to go."""
+        if not lines:
+            return 0
         data = b"".join(lines)
         if not self._has_room(len(lines), len(data)):
             self._begin_a_file()
@@ -58,6 +60,9 @@ class Spool:
         self._lines += len(lines)
         self._bytes += len(data)
         return self._make_room()
+
+    def is_used(self) -> bool:
+        return bool(self._names())
 
     def oldest(self) -> Kept | None:
         """What this process wrote so far is among them."""
