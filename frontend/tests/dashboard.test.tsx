@@ -56,10 +56,8 @@ describe('live', () => {
   })
 
   test('says that a bot runs elsewhere, and offers nothing that cannot be done here', async () => {
-    const { socket } = await open()
-    act(() => {
-      socket.receive(snapshot({ bots: [status({ runner: '' })] }))
-    })
+    openPage('/', CALM)
+    await beLive(snapshot({ fleet: { default_bot: 'hello', bots: [status({ runner: '' })] } }))
 
     expect(await screen.findByText('runs elsewhere')).toBeInTheDocument()
     expect(screen.queryByRole('button', { name: 'Restart' })).toBeNull()

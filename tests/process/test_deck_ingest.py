@@ -18,6 +18,8 @@ from botdeck.deck.remote_bots import SILENT_S
 
 from ..unit.deck_house import DEADLINE_S, House, a_deck, eventually
 
+pytestmark = pytest.mark.process
+
 
 class MovedClock:
     """Goes on only when told."""

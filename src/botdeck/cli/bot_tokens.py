@@ -32,7 +32,8 @@ def token(
     client = client_of(settings.path)
     try:
         if name is not None:
-            _make(client, name, address_for_others(settings.deck, client.url), as_json)
+            # Without the last slash, so that people can put a path behind it.
+            _make(client, name, address_for_others(settings.deck, client.url).rstrip("/"), as_json)
         elif revoke is not None:
             client.revoke_bot_token(revoke)
             out.print(Text(f"The token of bot {revoke} is refused from now on, and the bot is no longer shown."))
