@@ -361,3 +361,19 @@ async def test_while_nothing_can_be_stored_nothing_is_acknowledged(house: House)
     assert refused.headers["retry-after"] == "5"
     assert taken.json()["duplicates"] == 0
     assert (await figures(house))[0] == 3
+
+
+async def test_a_sender_that_breaks_off_keeps_nobody_waiting_and_leaves_nothing(house: House) -> None:
+    token = await a_token(house)
+    port = int(house.origin.rpartition(":")[2])
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = f"POST /api/ingest HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n"
+    writer.write(f"{head}Content-Length: 100000\r\n\r\n".encode() + messages(1, 3))
+    await eventually(lambda: house.deck.http_intake._doors["far"].waiting == 1)
+    async with a_bot(house, token) as bot:
+        meanwhile = await bot.post("api/ingest", content=messages(4, 4))
+    writer.close()
+    await eventually(lambda: house.deck.http_intake._doors["far"].waiting == 0)
+
+    assert meanwhile.json() == {"acked_through": 4, "duplicates": 0, "damaged": 0}
+    assert (await figures(house))[0] == 1

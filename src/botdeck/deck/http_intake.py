@@ -61,14 +61,11 @@ class HttpIntake:
     async def take(self, bot: str, body: Callable[[], Awaitable[bytes]]) -> Taken:
         """Returns when all lines are committed. `body` is read once there is room. Raises BadBatch, TooManyPosts, and
         StorageError: the same may be posted again then, and what was committed is not stored twice."""
-        async with self._turn(bot):
+        async with self._room(bot) as lock:
+            # Before its turn: a sender that is slow, or gone, must not keep the bot's others waiting.
             lines = await _read(await body(), self._clock.now())
-            fresh: list[Posted] = []
-            stored: list[LogLine] = []
-            for stream, ours in _by_stream(bot, lines).items():
-                new, logs = await self._take(bot, stream, ours)
-                fresh += new
-                stored += logs
+            async with lock:
+                fresh, stored = await self._take_all(bot, lines)
         return Taken(
             ingestion=Ingestion(
                 acked_through=max((one.event.seq or 0 for one in lines), default=0),
@@ -81,16 +78,24 @@ class HttpIntake:
         )
 
     @contextlib.asynccontextmanager
-    async def _turn(self, bot: str) -> AsyncIterator[None]:
+    async def _room(self, bot: str) -> AsyncIterator[asyncio.Lock]:
         door = self._doors[bot]
         if door.waiting >= MOST_AT_ONCE:
             raise TooManyPosts(bot, _RETRY_S)
         door.waiting += 1
         try:
-            async with door.lock:
-                yield
+            yield door.lock
         finally:
             door.waiting -= 1
+
+    async def _take_all(self, bot: str, lines: Sequence[Posted]) -> tuple[list[Posted], list[LogLine]]:
+        fresh: list[Posted] = []
+        logs: list[LogLine] = []
+        for stream, ours in _by_stream(bot, lines).items():
+            new, new_logs = await self._take(bot, stream, ours)
+            fresh += new
+            logs += new_logs
+        return fresh, logs
 
     async def _take(self, bot: str, stream: str, lines: Sequence[Posted]) -> tuple[list[Posted], list[LogLine]]:
         """The new ones among the lines, and their log lines."""

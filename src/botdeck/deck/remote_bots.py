@@ -166,6 +166,8 @@ class RemoteBots:
 
     def _show(self, bot: str, remote: _Remote) -> None:
         """To the fleet, and to browsers, if it is anything new."""
+        if bot not in self._fleet or self._fleet.runner_of(bot) != ELSEWHERE:
+            return  # a runner came with a bot of that name in the moment in which the token was made
         before = self._fleet.status(bot)
         status = self._status(bot, remote, before)
         if _essence(status) == _essence(before):

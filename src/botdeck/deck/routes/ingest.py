@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from botdeck.deck.context import CurrentDeck, CurrentPrincipal
 from botdeck.deck.errors import documented
@@ -37,7 +37,10 @@ async def ingest(request: Request, deck: CurrentDeck, principal: CurrentPrincipa
     assert bot is not None, "the route's permission lets bots in only"
     if request.headers.get("content-encoding", "identity") != "identity":
         raise HTTPException(400, "Events are taken as they are, without a Content-Encoding.")
-    taken = await deck.http_intake.take(bot, request.body)
+    try:
+        taken = await deck.http_intake.take(bot, request.body)
+    except ClientDisconnect:
+        raise HTTPException(400, "The request ended before its body did.") from None
     # Committed. Browsers first: this does not wait.
     deck.logs.add(bot, taken.lines)
     if taken.changed:
