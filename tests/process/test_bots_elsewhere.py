@@ -162,6 +162,49 @@ async def test_a_deck_that_is_killed_at_any_moment_counts_each_message_once(tmp_
     assert posted <= 400 * kills
 
 
+async def test_a_bot_whose_deck_is_killed_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    port = free_port()
+    (tmp_path / "botdeck.toml").write_text(f"[deck]\nport = {port}\n")
+    deck = await a_deck_process(tmp_path, port)
+    made = json.loads((await token(tmp_path, "far", "--json")).out)
+    env = {"BOTDECK_URL": made["url"], "BOTDECK_TOKEN": made["token"], "BOTDECK_SPOOL": str(tmp_path / "spool")}
+    bot = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", BOT, env={**os.environ, **env},
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        for _ in range(3):
+            await tell(bot, 700)
+            deck.send_signal(signal.SIGKILL)
+            await tell(bot, 300)
+            await deck.wait()
+            deck = await a_deck_process(tmp_path, port)
+        async with asyncio.timeout(120), cli_of(tmp_path, port) as cli:
+            while (stats := (await cli.get("api/bots/far/stats")).json())["messages_today"] < 3000:
+                await asyncio.sleep(0.1)
+            runs = (await cli.get("api/bots/far/runs")).json()
+        assert bot.stdin
+        bot.stdin.close()
+        assert await bot.wait() == 0
+    finally:
+        for process in (bot, deck):
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGKILL)
+            await process.wait()
+
+    assert (stats["messages_today"], stats["total_users"]) == (3000, 1)
+    assert [run["pid"] for run in runs] == [bot.pid]
+
+
+async def tell(bot: asyncio.subprocess.Process, messages: int) -> None:
+    """Returns when they have left the bot's process."""
+    assert bot.stdin
+    assert bot.stdout
+    bot.stdin.write(f"{messages}\n".encode())
+    async with asyncio.timeout(60):
+        assert await bot.stdout.readline() == b"True\n"
+
+
 def lines(first: int, count: int) -> bytes:
     now = datetime.now(UTC).isoformat()
     return b"".join(
