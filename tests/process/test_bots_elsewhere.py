@@ -79,6 +79,18 @@ async def test_the_two_lines_that_the_command_prints_let_a_bot_report(house: Hou
     assert (status.state, status.runner, status.pid) == ("running", "", bot.pid)
 
 
+async def test_orders_for_all_bots_leave_out_those_that_run_elsewhere(house: House) -> None:
+    await environment(house)
+    async with house.runner("local", "helper") as runner:
+        stopped = await say(house.data_dir, "stop", "all")
+        refused = await say(house.data_dir, "stop", "far")
+
+    assert stopped.code == 0, stopped.errors
+    assert [order.bot for order in runner.orders] == ["helper"]
+    assert refused.code == 1
+    assert "Bot far runs elsewhere" in refused.errors
+
+
 async def test_tokens_are_listed_and_revoked_from_the_command_line(house: House) -> None:
     made = await token(house.data_dir, "far", "--json")
     again = await token(house.data_dir, "far")

@@ -229,7 +229,7 @@ async def test_a_revoked_token_is_refused_with_the_reason_and_another_can_be_mad
     assert (await figures(house))[0] == 4
 
 
-async def test_a_name_is_a_runners_or_a_tokens_but_not_both(house: House) -> None:
+async def test_a_name_is_a_runners_or_a_tokens_but_not_both(house: House, caplog: pytest.LogCaptureFixture) -> None:
     await a_token(house, "far")
     async with house.runner("local", "helper") as runner, house.cli() as cli:
         kept = await cli.post("api/tokens", json={"bot": "helper"})
@@ -244,6 +244,10 @@ async def test_a_name_is_a_runners_or_a_tokens_but_not_both(house: House) -> Non
         "runs elsewhere."
     )
     assert bad.status_code == 409
+    assert (
+        "Runner local has a bot far, but that one runs elsewhere, with a token of its own; what it says of it is "
+        "passed over. Rename it, or say `botdeck token --revoke far`."
+    ) in caplog.messages
     assert [(bot["bot"], bot["runner"]) for bot in bots["bots"]] == [
         ("helper", "local"),
         ("news", "local"),

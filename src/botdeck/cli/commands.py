@@ -263,7 +263,8 @@ def _up_detached(settings: Settings) -> None:
 def _act(action: Action, names: list[str], config: Path | None, as_json: bool, no_wait: bool) -> None:
     client = client_of(config)
     try:
-        chosen = [bot.bot for bot in client.bots().bots] if names == [EVERY_BOT] else names
+        # Those without a runner run elsewhere, and take no orders from here.
+        chosen = [bot.bot for bot in client.bots().bots if bot.runner] if names == [EVERY_BOT] else names
     except BotdeckError as error:
         fail(error)
     # All orders first: two hundred bots stop at the same time, not one after the other.
