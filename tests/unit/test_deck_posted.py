@@ -3,12 +3,17 @@
 import json
 import random
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from botdeck.deck import posted
+from botdeck.deck.clock import SYSTEM_CLOCK
+from botdeck.deck.http_intake import HttpIntake, Taken
 from botdeck.deck.seen_seqs import MOST_RANGES, SeenSeqs
 from botdeck.errors import BadBatch, StorageError
+from botdeck.storage.port import Batch, Ingested, Unstorable
+from botdeck.storage.sqlite import SqliteStorage
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -87,3 +92,39 @@ def test_runs_with_slashes_share_no_stream_with_others() -> None:
     events = [posted.read(line, NOW)[0].event for line in (a_line(run="a/http"), a_line(run="a", **{"process.pid": 7}))]
 
     assert [posted.stream_of("far", event) for event in events] == ["far/a%2Fhttp/http", "far/a/http/7"]
+
+
+@pytest.mark.parametrize("error", [Unstorable("no"), RecursionError("too deep"), KeyError("a mistake of ours")])
+@pytest.mark.parametrize("bad_at", [0, 7, 15])
+async def test_a_line_that_cannot_be_stored_costs_that_line_only_and_is_known_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, bad_at: int
+) -> None:
+    storage = SqliteStorage(tmp_path / "deck.db")
+    await storage.open()
+    ingest = storage.ingest
+
+    async def picky(batch: Batch) -> Ingested:
+        if any(event.event == "bad" for event in batch.events):
+            raise error
+        return await ingest(batch)
+
+    monkeypatch.setattr(storage, "ingest", picky)
+    intake = HttpIntake(storage, SYSTEM_CLOCK)
+    body = b"".join(a_line(event="bad" if number == bad_at else "good", seq=number + 1) for number in range(16))
+
+    async def post() -> Taken:
+        async def read() -> bytes:
+            return body
+
+        return await intake.take("far", read)
+
+    first, again = await post(), await post()
+    stored = [event for _, event in await storage.events("far")]
+    await storage.close()
+
+    assert (first.ingestion.acked_through, first.ingestion.damaged, first.ingestion.duplicates) == (16, 1, 0)
+    assert (again.ingestion.acked_through, again.ingestion.damaged, again.ingestion.duplicates) == (16, 0, 16)
+    assert [event.event for event in stored] == [
+        "telemetry.damaged" if number == bad_at else "good" for number in range(16)
+    ]
+    assert stored[bad_at].fields["line"] == body.splitlines()[bad_at].decode()

@@ -15,7 +15,7 @@ from datetime import datetime
 from botdeck.deck import posted
 from botdeck.deck.batches import log_line
 from botdeck.deck.clock import Clock
-from botdeck.deck.intake import counts
+from botdeck.deck.intake import NOT_THE_LINE, counts
 from botdeck.deck.posted import Posted
 from botdeck.deck.seen_seqs import SeenSeqs
 from botdeck.errors import StorageError, TooManyPosts
@@ -110,20 +110,22 @@ class HttpIntake:
                 ingested = await self._storage.ingest(
                     _batch(bot, stream, fresh, cursor.offset, after, self._clock.now())
                 )
-            except Unstorable as error:
+            except Exception as error:
+                if isinstance(error, NOT_THE_LINE) and not isinstance(error, Unstorable):
+                    raise
                 return await self._take_parts(bot, stream, fresh, error)
             if ingested.applied:
                 return fresh, list(ingested.lines)
             # Somebody else moved the cursor, and some of the lines may have been stored with that.
 
     async def _take_parts(
-        self, bot: str, stream: str, lines: Sequence[Posted], why: Unstorable
+        self, bot: str, stream: str, lines: Sequence[Posted], why: Exception
     ) -> tuple[list[Posted], list[LogLine]]:
         """One bad line must not keep out the others: halves are tried until it is alone, and its place is marked."""
         if len(lines) == 1:
             if lines[0].event.event == names.TELEMETRY_DAMAGED:
                 raise StorageError(f"Not even the mark of a damaged line can be stored: {why}")
-            _log.error("A line that bot %s posted cannot be stored; its place is marked: %s", bot, why)
+            _log.error("A line that bot %s posted cannot be stored; its place is marked", bot, exc_info=why)
             return await self._take(bot, stream, [posted.spoilt(lines[0], self._clock.now(), str(why))])
         half = len(lines) // 2
         first, first_logs = await self._take(bot, stream, lines[:half])

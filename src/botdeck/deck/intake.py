@@ -29,7 +29,7 @@ _INLINE_BYTES = 1 << 14
 _MOST_OUTPUT_BYTES = 1 << 20
 _MOST_EVENT_BYTES = 1 << 18
 """Of the payloads of frames that share a transaction: some 20 ms of work, so that others need not wait long."""
-_NOT_THE_LINE = (StorageError, OSError, MemoryError)
+NOT_THE_LINE = (StorageError, OSError, MemoryError)
 """What fails for reasons other than what the bot wrote, unless it is Unstorable."""
 _COUNTED = frozenset({names.MESSAGE_RECEIVED, names.MESSAGE_SENT, names.COMMAND_STARTED, names.COMMAND_FINISHED})
 
@@ -130,7 +130,7 @@ class Intake:
                 carry = parsed[-1].after.carry
             applied = await self._store(stream, batches.joined(parsed))
         except Exception as error:
-            if isinstance(error, _NOT_THE_LINE) and not isinstance(error, Unstorable):
+            if isinstance(error, NOT_THE_LINE) and not isinstance(error, Unstorable):
                 raise
             return None
         for turn in turns:
@@ -144,7 +144,7 @@ class Intake:
         try:
             return await self._store(stream, await _parsed_by(parse, data, carry, now))
         except Exception as error:
-            if isinstance(error, _NOT_THE_LINE) and not isinstance(error, Unstorable):
+            if isinstance(error, NOT_THE_LINE) and not isinstance(error, Unstorable):
                 raise
             middle = data.payload.find(b"\n", len(data.payload) // 2) + 1
             if middle in (0, len(data.payload)):

@@ -56,10 +56,9 @@ def stream_of(bot: str, event: Event) -> str:
 
 def _items(body: bytes) -> list[bytes]:
     try:
-        items = json.loads(body.decode("utf-8", "replace"))
+        return [json.dumps(item).encode() for item in json.loads(body.decode("utf-8", "replace"))]
     except (ValueError, RecursionError) as error:
         raise BadBatch(f"The array of events cannot be read, and nothing of it is kept: {error}.") from None
-    return [json.dumps(item).encode() for item in items]
 
 
 def _event(line: bytes, at: int, now: datetime) -> Event:

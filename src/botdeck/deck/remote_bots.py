@@ -242,4 +242,4 @@ def _essence(status: BotStatus) -> tuple[Any, ...]:
 
 
 def _whole_number(value: Any) -> int | None:
-    return value if isinstance(value, int) and 0 < value < 1 << 31 else None
+    return value if type(value) is int and 0 < value < 1 << 31 else None
