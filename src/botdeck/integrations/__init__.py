@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-ADAPTERS = {"irc": "botdeck.integrations.irc", "sopel": "botdeck.integrations.sopel"}
+ADAPTERS = {
+    "irc": "botdeck.integrations.irc",
+    "slixmpp": "botdeck.integrations.slixmpp",
+    "sopel": "botdeck.integrations.sopel",
+}
 """A library's package, and its adapter. `autoload/botdeck_late.py` lists where bots that are not changed come by."""
 
 _lock = threading.Lock()

@@ -23,6 +23,7 @@ LATE = {
     "irc.bot": [("SingleServerIRCBot", "start")],
     "irc.client": [("SimpleIRCClient", "start"), ("Reactor", "process_forever")],
     "irc.client_aio": [("AioReactor", "process_forever")],
+    "slixmpp.xmlstream.xmlstream": [("XMLStream", "connect")],
     "sopel.bot": [("Sopel", "run")],
 }
 """In which module, the method of which class is called once, on a bot that is complete by then."""
