@@ -1,0 +1,5 @@
+"""Every library that the story is played with. A new one is a `Stage` in a `stage_*.py` of its own and a row here."""
+
+from .stage import Stage
+
+STAGES: list[type[Stage]] = []
