@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from botdeck.integrations.people import seen
 from botdeck.integrations.typed import command_name
-from botdeck.sdk.client import emit, error, guard
+from botdeck.sdk.client import emit, error, guard, mark_reported
 from botdeck.sdk.commands import Command, command
 from botdeck.sdk.heartbeat import Heart
 
@@ -162,11 +162,11 @@ def _is_from_a_person(stanza: Any, echoes: _Echoes) -> bool:
     return bool(sender.resource) and not is_history and not echoes.is_one(sender.bare, xml.get("id", ""))
 
 
-def _tell_received(bot: Any, stanza: Any, body: str) -> dict[str, object]:
+def _tell_received(bot: Any, stanza: Any, body: str) -> dict[str, Any]:
     sender = stanza.get_from()
     in_room = stanza.xml.get("type") == "groupchat"
     person = _person(bot, sender)
-    known: dict[str, object] = {"user.id": f"xmpp:{person}", "chat.platform": "xmpp"}
+    known: dict[str, Any] = {"user.id": f"xmpp:{person}", "chat.platform": "xmpp"}
     known["chat.channel.id"] = sender.bare if in_room or person == sender.bare else sender.full
     ids = {} if (given := _id_of(stanza, sender.bare)) is None else {"chat.message.id": given}
     seen(f"xmpp:{person}", sender.user if person == sender.bare else sender.resource)
@@ -176,7 +176,7 @@ def _tell_received(bot: Any, stanza: Any, body: str) -> dict[str, object]:
 
 def _person(bot: Any, sender: Any) -> str:
     """A person's address; in rooms that hide addresses, the nick there."""
-    rooms = bot.plugin["xep_0045"] if "xep_0045" in bot.plugin else None
+    rooms = bot.plugin["xep_0045"] if "xep_0045" in bot.plugin else None  # noqa: SIM401  it has no `get`
     if rooms is None or rooms.multi_from or sender.bare not in rooms.get_joined_rooms():
         return str(sender.bare)
     address = rooms.get_jid_property(sender.bare, sender.resource, "jid")
@@ -215,6 +215,7 @@ class _Handling:
                 error(exc, where="message")
             return
         self._exception = exc
+        mark_reported(exc)  # at the end of the command; the stream is handed it as well, before that
         if _is_an_answer(exc):
             self._begun.outcome = "rejected"
 

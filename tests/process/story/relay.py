@@ -1,6 +1,7 @@
 """A wire between a bot and a real server that can be cut, as networks do, while the server and other people go on."""
 
 import contextlib
+import select
 import socket
 import threading
 
@@ -14,7 +15,9 @@ class Relay:
         self.port = int(self._listener.getsockname()[1])
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._serving: list[threading.Thread] = []
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def cut(self) -> None:
         """What is connected now is not any more; who dials again gets through."""
@@ -27,28 +30,26 @@ class Relay:
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()
         self._listener.close()
         self.cut()
+        for thread in self._serving:
+            thread.join()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):  # until it is closed
             while True:
                 near, _ = self._listener.accept()
-                try:
-                    far = socket.create_connection(("127.0.0.1", self._target_port), 10)
-                except OSError:
-                    near.close()
-                    continue
-                far.settimeout(None)
-                with self._lock:
-                    self._open += [near, far]
-                for one, other in ((near, far), (far, near)):
-                    threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
+                self._serving.append(threading.Thread(target=self._serve, args=(near,), daemon=True))
+                self._serving[-1].start()
 
-    @staticmethod
-    def _pass_on(one: socket.socket, other: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := one.recv(65536):
-                other.sendall(data)
-        with contextlib.suppress(OSError):
-            other.shutdown(socket.SHUT_RDWR)
+    def _serve(self, near: socket.socket) -> None:
+        with near, contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._target_port), 10) as far:
+            far.settimeout(None)
+            with self._lock:
+                self._open += [near, far]
+            while True:
+                for end in select.select([near, far], [], [])[0]:
+                    if not (data := end.recv(65536)):
+                        return
+                    (far if end is near else near).sendall(data)

@@ -8,8 +8,8 @@ from pathlib import Path
 from ..irc_world import free_port, wait_for
 from .person import Person
 from .relay import Relay
-from .stage import DEADLINE_S, HERE, BotProcess, Environment, Stage
 from .server import answers, start_as_nobody
+from .stage import DEADLINE_S, HERE, BotProcess, Environment, Stage
 
 CONFIG = """\
 pidfile = ""

@@ -1,5 +1,6 @@
 """Every library that the story is played with. A new one is a `Stage` in a `stage_*.py` of its own and a row here."""
 
 from .stage import Stage
+from .stage_xmpp import SlixmppStage
 
-STAGES: list[type[Stage]] = []
+STAGES: list[type[Stage]] = [SlixmppStage]

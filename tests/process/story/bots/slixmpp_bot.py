@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import time
+from pathlib import Path
 
 import slixmpp
 
@@ -14,6 +15,7 @@ class Bot(slixmpp.ClientXMPP):
     def __init__(self):
         super().__init__("bot@localhost", "pw-bot")
         self.register_plugin("xep_0045")
+        self.register_plugin("xep_0203")
         self.enable_starttls = False
         self.enable_plaintext = True
         self.plugin["feature_mechanisms"].unencrypted_plain = True
@@ -32,8 +34,8 @@ class Bot(slixmpp.ClientXMPP):
         self.connect("127.0.0.1", int(os.environ["XMPP_PORT"]))
 
     async def said(self, message):
-        if message["mucnick"] == "bot":
-            return
+        if message["mucnick"] == "bot" or message.get_plugin("delay", check=True):
+            return  # its own, and what was said before it came
         if message["body"] == "!ping":
             self.say("pong")
         elif message["body"] == "!boom":
@@ -43,8 +45,7 @@ class Bot(slixmpp.ClientXMPP):
             self.say("working")
             await asyncio.sleep(0.3)
             self.say("done")
-            with open(os.environ["SLOW_MS"], "w") as note:
-                note.write(str((time.perf_counter() - began) * 1000))
+            Path(os.environ["SLOW_MS"]).write_text(str((time.perf_counter() - began) * 1000))
 
     def say(self, text):
         self.send_message(mto=ROOM, mbody=text, mtype="groupchat")
