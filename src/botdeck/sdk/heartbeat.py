@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+from botdeck.sdk import api
 from botdeck.sdk.client import current, emit, guard, report_own_error
 
 TYPE_CHECKING = False
@@ -111,4 +112,4 @@ def _cannot_tell() -> None:
 
 def _tell(connected: bool | None, fields: dict[str, object]) -> None:
     known = {} if connected is None else {"gateway.connected": connected}
-    emit("heartbeat", **{**fields, **known})
+    emit("heartbeat", **{**api.take(), **fields, **known})
