@@ -23,6 +23,10 @@ LATE = {
     "irc.bot": [("SingleServerIRCBot", "start")],
     "irc.client": [("SimpleIRCClient", "start"), ("Reactor", "process_forever")],
     "irc.client_aio": [("AioReactor", "process_forever")],
+    "slack_bolt.adapter.socket_mode.async_base_handler": [("AsyncBaseSocketModeHandler", "connect_async")],
+    "slack_bolt.adapter.socket_mode.base_handler": [("BaseSocketModeHandler", "connect")],
+    "slack_bolt.app.app": [("App", "start")],
+    "slack_bolt.app.async_app": [("AsyncApp", "server")],
     "slixmpp.xmlstream.xmlstream": [("XMLStream", "connect")],
     "sopel.bot": [("Sopel", "run")],
 }
