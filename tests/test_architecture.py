@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "deck": CENTRE | {"storage"},
     "runner": CENTRE | {"sdk"},
     "cli": CENTRE,
+    "testing": set(),
     "": {"sdk", "integrations"},
 }
 """What each part may import of the others; "" is `botdeck/__init__.py`."""
