@@ -2,6 +2,7 @@
 
 from .stage import Stage
 from .stage_irc import IrcStage, SopelStage
+from .stage_slack import SlackAsyncStage, SlackStage
 from .stage_xmpp import SlixmppStage
 
-STAGES: list[type[Stage]] = [IrcStage, SopelStage, SlixmppStage]
+STAGES: list[type[Stage]] = [IrcStage, SopelStage, SlackStage, SlackAsyncStage, SlixmppStage]
