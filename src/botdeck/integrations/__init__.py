@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ADAPTERS = {
     "irc": "botdeck.integrations.irc",
+    "nio": "botdeck.integrations.nio",
     "slack_bolt": "botdeck.integrations.slack_bolt",
     "slixmpp": "botdeck.integrations.slixmpp",
     "sopel": "botdeck.integrations.sopel",

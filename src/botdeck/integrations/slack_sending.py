@@ -1,5 +1,5 @@
-"""What a Bolt app says. Each request has a client of its own, made anew, so the classes of slack_sdk are wrapped: `api_call`
-of its clients, and `send_dict` of the webhooks behind `respond`."""
+"""What a Bolt app says. Each request has a client of its own, made anew, so the classes of slack_sdk are wrapped:
+`api_call` of its clients, and `send_dict` of the webhooks behind `respond`."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class FakeSlack:
 
     def __init__(self) -> None:
         self.heard: list[str] = []
-        """Texts that the bot said, in order: messages, answers to a slash command, and what went to its response URL."""
+        """Texts that the bot said, in order: messages, answers to slash commands, and what went to response URLs."""
         self.calls: list[tuple[str, Json]] = []
         """Every call of the Web API: method and arguments."""
         self.acknowledged: dict[str, Json] = {}
@@ -110,7 +110,7 @@ class FakeSlack:
 
     def send(self, kind: str, payload: Json) -> str:
         """Any envelope, such as ("interactive", what a pressed button sends). Returns its id."""
-        envelope = {"type": kind, "envelope_id": f"envelope-{next(self._ids)}", "payload": payload}
+        envelope: Json = {"type": kind, "envelope_id": f"envelope-{next(self._ids)}", "payload": payload}
         envelope["accepts_response_payload"] = kind != "events_api"
         with self._changed:
             try:

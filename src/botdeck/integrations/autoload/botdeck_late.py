@@ -23,6 +23,7 @@ LATE = {
     "irc.bot": [("SingleServerIRCBot", "start")],
     "irc.client": [("SimpleIRCClient", "start"), ("Reactor", "process_forever")],
     "irc.client_aio": [("AioReactor", "process_forever")],
+    "nio.client.async_client": [("AsyncClient", "sync"), ("AsyncClient", "sync_forever")],
     "slack_bolt.adapter.socket_mode.async_base_handler": [("AsyncBaseSocketModeHandler", "connect_async")],
     "slack_bolt.adapter.socket_mode.base_handler": [("BaseSocketModeHandler", "connect")],
     "slack_bolt.app.app": [("App", "start")],
