@@ -1,8 +1,9 @@
 """One small file per bot library, and the table that finds it. Nothing here imports a bot library.
 
-An adapter is a module with three functions: `version()` of the library; `identity(bot)`, the object that two calls for
-the same bot have in common; and `instrument(bot)`. It wraps what the library calls on the bot object itself, and
-registers no listeners or error handlers where these change what the library does.
+An adapter is a module with three functions: `version()` of the library, or `framework(bot)`, name and version, where it
+serves several; `identity(bot)`, the object that two calls for the same bot have in common; and `instrument(bot)`. It
+wraps what the library calls on the bot object itself, and registers no listeners or error handlers where these change
+what the library does.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 ADAPTERS = {
+    "discord": "botdeck.integrations.discord",
+    "disnake": "botdeck.integrations.discord",
     "irc": "botdeck.integrations.irc",
+    "nextcord": "botdeck.integrations.discord",
     "nio": "botdeck.integrations.nio",
     "slack_bolt": "botdeck.integrations.slack_bolt",
     "slixmpp": "botdeck.integrations.slixmpp",
@@ -41,7 +45,8 @@ def instrument(bot: T) -> T:
     try:
         library, adapter = _adapter(type(bot))
         if _first_time(adapter.identity(bot)):
-            client.announce({"framework": library, "framework.version": guard(adapter.version)()})
+            name, version = _framework(library, adapter, bot)
+            client.announce({"framework": name, "framework.version": version})
             adapter.instrument(bot)
     except Exception as exc:
         report_own_error("instrument", exc)
@@ -70,3 +75,9 @@ def _adapter(kind: type) -> tuple[str, ModuleType]:
         if library in ADAPTERS:
             return library, importlib.import_module(ADAPTERS[library])
     raise LookupError(f"Botdeck has no adapter for {kind.__module__}.{kind.__qualname__}.")
+
+
+def _framework(library: str, adapter: ModuleType, bot: object) -> tuple[str, object]:
+    if hasattr(adapter, "framework"):
+        return guard(adapter.framework)(bot) or (library, None)
+    return library, guard(adapter.version)()

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def version() -> str:
+def framework(_bot: Any) -> tuple[str, str]:
     from importlib.metadata import version as version_of
 
-    return version_of("matrix-nio")
+    return "matrix-nio", version_of("matrix-nio")
 
 
 def identity(bot: Any) -> Any:

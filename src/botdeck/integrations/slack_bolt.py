@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def version() -> str:
+def framework(_bot: Any) -> tuple[str, str]:
     from importlib.metadata import version as version_of
 
-    return version_of("slack-bolt")
+    return "slack-bolt", version_of("slack-bolt")
 
 
 def identity(bot: Any) -> Any:

@@ -23,10 +23,14 @@ CLOSEST_S = 5.0
 
 
 class Heart:
-    """The beats of one bot. `connected` says whether its platform is; None where that cannot be told."""
+    """The beats of one bot. `connected` says whether its platform is; None where that cannot be told. `about` gives
+    more fields, such as the latency."""
 
-    def __init__(self, connected: Callable[[], bool | None]) -> None:
+    def __init__(
+        self, connected: Callable[[], bool | None], about: Callable[[], dict[str, object]] | None = None
+    ) -> None:
         self._connected = connected
+        self._about = None if about is None else guard(about)
         self._due = 0.0
         self._faulty = False
 
@@ -37,7 +41,8 @@ class Heart:
 
     def beat(self, **fields: object) -> None:
         self._due = time.monotonic() + BEAT_S
-        _tell(self._ask(), fields)
+        about = self._about() if self._about else None
+        _tell(self._ask(), {**(about or {}), **fields})
 
     def beat_from(self, loop: AbstractEventLoop) -> None:
         """From when the loop runs and for as long as it does. May be called from any thread."""

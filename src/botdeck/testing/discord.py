@@ -189,7 +189,8 @@ class FakeDiscord:
             return 200, shapes.application(self.bot["username"])
         scope = route.parts[3] if "guilds" in route.parts else None
         if route.method == "PUT":
-            self.commands = {key: value for key, value in self.commands.items() if key[0] != scope}
+            for key in [key for key in self.commands if key[0] == scope]:
+                del self.commands[key]
         if route.method in ("PUT", "POST"):
             given = route.body if isinstance(route.body, list) else [route.body]
             made = [self._register(scope, each) for each in given]

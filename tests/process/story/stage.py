@@ -88,10 +88,14 @@ class Stage(ABC):
     """A command arrives as a message of its own, which is counted as well."""
     tells_unknown_commands = True
     tells_message_ids = True
+    hears_text = True
+    """False where the platform keeps the text of ordinary messages from this bot, whose sizes are 0 then."""
     resumes = True
     """The connection is one that drops, and both that and its return are told."""
     one_line = False
     """Its bot is also started with the one line (for at least one stage of an adapter)."""
+    slow = False
+    """Too heavy for every run of the tests; `make test-slow` plays it."""
     outcomes: Sequence[tuple[str, str]] = (("ping", "ok"), ("boom", "error"), ("slow", "ok"), ("ping", "ok"))
     """Of the commands that the story plays, in the order in which they finish."""
 

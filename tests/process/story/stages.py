@@ -1,8 +1,16 @@
 """Every library that the story is played with. A new one is a `Stage` in a `stage_*.py` of its own and a row here."""
 
+from . import stage_discord
 from .stage import Stage
 from .stage_irc import IrcStage, SopelStage
+from .stage_matrix import NioStage
 from .stage_slack import SlackAsyncStage, SlackStage
 from .stage_xmpp import SlixmppStage
 
-STAGES: list[type[Stage]] = [IrcStage, SopelStage, SlackStage, SlackAsyncStage, SlixmppStage]
+STAGES: list[type[Stage]] = [
+    *stage_discord.STAGES,
+    *(IrcStage, SopelStage),
+    *(SlackStage, SlackAsyncStage),
+    NioStage,
+    SlixmppStage,
+]

@@ -67,7 +67,7 @@ def _bot_running(stage: Stage, mode: Mode) -> Iterator[World]:
         try:
             stage.wait_for_bot()
             yield world
-        except AssertionError as error:
+        except (AssertionError, TimeoutError) as error:
             raise AssertionError(
                 f"{error}\nThe bot's output: {world.output('bot')}\nEvents: {world.events('bot')}"
             ) from error

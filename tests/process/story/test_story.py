@@ -45,7 +45,8 @@ def test_every_message_is_counted_for_who_wrote_it(story: Played) -> None:
     if story.stage.commands_are_messages:
         expected.update({story.stage.user_id(person): number for person, number in CALLERS.items()})
     assert Counter(message["user.id"] for message in received) == expected
-    assert [message["size"] for message in received[: len(SAID)]] == [len(text.encode()) for _, text in SAID]
+    sizes = [len(text.encode()) * story.stage.hears_text for _, text in SAID]
+    assert [message["size"] for message in received[: len(SAID)]] == sizes
     assert {message["chat.platform"] for message in received} == {story.stage.platform}
     assert len({message["chat.channel.id"] for message in received}) == 1
     if story.stage.tells_message_ids:

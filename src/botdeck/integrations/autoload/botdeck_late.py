@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
 
 LATE = {
+    "discord.client": [("Client", "login")],
+    "disnake.client": [("Client", "login")],
     "irc.bot": [("SingleServerIRCBot", "start")],
     "irc.client": [("SimpleIRCClient", "start"), ("Reactor", "process_forever")],
     "irc.client_aio": [("AioReactor", "process_forever")],
+    "nextcord.client": [("Client", "login")],
     "nio.client.async_client": [("AsyncClient", "sync"), ("AsyncClient", "sync_forever")],
     "slack_bolt.adapter.socket_mode.async_base_handler": [("AsyncBaseSocketModeHandler", "connect_async")],
     "slack_bolt.adapter.socket_mode.base_handler": [("BaseSocketModeHandler", "connect")],

@@ -6,7 +6,8 @@ from urllib.request import urlopen
 
 
 def point_at(api_url: str) -> None:
-    for library in filter(importlib.util.find_spec, ("discord", "disnake", "nextcord")):
+    # nextcord first: it has a `discord` as well, which is a shell around it.
+    for library in list(filter(importlib.util.find_spec, ("nextcord", "disnake", "discord")))[:1]:
         http = importlib.import_module(f"{library}.http")
         # py-cord has a name of its own for it.
         setattr(http.Route, "API_BASE_URL" if hasattr(http.Route, "API_BASE_URL") else "BASE", api_url)

@@ -1,4 +1,4 @@
-"""An ordinary bot with prefix commands. The same with discord.py and py-cord, disnake and nextcord but for the import."""
+"""An ordinary bot of py-cord with slash commands."""
 
 import asyncio
 import os
@@ -8,9 +8,7 @@ from pathlib import Path
 import discord
 from discord.ext import commands
 
-intents = discord.Intents.default()
-intents.message_content = True
-bot = commands.Bot(command_prefix="!", intents=intents)
+bot = commands.Bot(command_prefix="!", intents=discord.Intents.default())
 
 
 @bot.event
@@ -18,22 +16,22 @@ async def on_ready():
     print("ready as", bot.user)
 
 
-@bot.command()
+@bot.slash_command()
 async def ping(ctx):
-    await ctx.send("pong")
+    await ctx.respond("pong")
 
 
-@bot.command()
+@bot.slash_command()
 async def boom(ctx):
     raise LookupError("no such thing")
 
 
-@bot.command()
+@bot.slash_command()
 async def slow(ctx):
     began = time.monotonic()
-    await ctx.send("working")
+    await ctx.respond("working")
     await asyncio.sleep(0.3)
-    await ctx.send("done")
+    await ctx.respond("done")
     Path(os.environ["SLOW_MS"]).write_text(str((time.monotonic() - began) * 1000))
 
 

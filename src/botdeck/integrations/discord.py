@@ -1,0 +1,383 @@
+"""discord.py and what came from it: py-cord, disnake, nextcord. Wrapped on the bot: `dispatch` (each event, at the
+moment it happens), `http.request` (each call of the API but replies to interactions) and `on_error` (what a listener
+raised).
+
+No listener is registered: one for `command_error` would silence the library's own message, and listeners are tasks,
+which know nothing of when things were.
+
+The libraries differ in the names of events, which the tables below bring together. A command is known by the id of its
+message or interaction: nextcord hands copies of contexts out, and discord.py tells the end of hybrid commands twice.
+The end of a slash command that fails is no event in discord.py, so there its command tree is wrapped as well.
+"""
+
+from __future__ import annotations
+
+import time
+
+from botdeck.integrations.people import seen
+from botdeck.sdk import api
+from botdeck.sdk.client import emit, error, guard
+from botdeck.sdk.commands import Command, command
+from botdeck.sdk.heartbeat import Heart
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import Any
+
+_BEGIN = ("command", "application_command", "slash_command", "user_command", "message_command")
+_COMPLETION = (*(f"{name}_completion" for name in _BEGIN), "app_command_completion")
+_ERROR = tuple(f"{name}_error" for name in _BEGIN)
+
+_KINDS = {1: "slash", 2: "menu", 3: "menu"}
+"""Of application commands, by Discord's numbers."""
+_APPLICATION_COMMAND = 2
+_SUBCOMMANDS = (1, 2)
+
+_UNKNOWN = "CommandNotFound"
+_REJECTIONS = {
+    *("CheckFailure", "ApplicationCheckFailure", "UserInputError", "TransformerError"),
+    *("CommandOnCooldown", "DisabledCommand", "MaxConcurrencyReached"),
+}
+"""Exceptions by which the bot says that the user may not, or not like this: no faults of the bot."""
+
+_MOST_RUNNING = 10_000
+"""Commands whose end we wait for. Some never end: Discord forgets an interaction after 15 minutes, the bot does not."""
+
+
+def framework(bot: Any) -> tuple[str, str]:
+    """py-cord goes by the package name of discord.py."""
+    import sys
+
+    module = sys.modules[_package(bot)]
+    return {"discord": "discord.py", "pycord": "py-cord"}.get(module.__title__, module.__name__), module.__version__
+
+
+def _package(bot: Any) -> str:
+    roots = (cls.__module__.partition(".")[0] for cls in type(bot).__mro__)
+    return next(root for root in roots if root in ("discord", "disnake", "nextcord"))
+
+
+def identity(bot: Any) -> Any:
+    return bot
+
+
+def instrument(bot: Any) -> None:
+    connection = _Connection(bot)
+    observers: dict[str, Callable[..., None]] = {
+        "message": guard(_Messages(bot).message),
+        **connection.observers(),
+        **_Commands(bot).observers(),
+    }
+    dispatch = bot.dispatch
+
+    def wrapped_dispatch(event: str, /, *args: Any, **kwargs: Any) -> Any:
+        if (observe := observers.get(event)) is not None:
+            observe(*args)
+        return dispatch(event, *args, **kwargs)
+
+    bot.dispatch = wrapped_dispatch
+    bot._connection.dispatch = wrapped_dispatch  # it has the method from when it was made
+    _watch_requests(bot.http)
+    _watch_errors(bot)
+    _beat(bot, connection.heart)
+
+
+class _Messages:
+    def __init__(self, bot: Any) -> None:
+        self._bot = bot
+
+    def message(self, message: Any) -> None:
+        """Of people, of other bots, and of this one, whose own are told it as well. Ephemeral replies are not."""
+        author, me = message.author, self._bot.user
+        fields = {**_place(message), "chat.message.id": str(message.id), "size": len(message.content.encode())}
+        if me is not None and author.id == me.id:
+            emit("message.sent", **fields)
+        elif not message.is_system():  # "ann joined the server"
+            is_bot = author.bot or message.webhook_id is not None
+            user: dict[str, object] = {"user.id": _who(author, is_bot=is_bot)}
+            emit("message.received", **user, **({"user.bot": True} if is_bot else {}), **fields)
+
+
+class _Commands:
+    """Those that run, by the id of what began them."""
+
+    def __init__(self, bot: Any) -> None:
+        self._bot = bot
+        self._package = _package(bot)
+        self._running: dict[int, Command] = {}
+
+    def observers(self) -> dict[str, Callable[..., None]]:
+        begin = {name: guard(self.begin) for name in _BEGIN}
+        if self._package == "disnake":  # says so of those that it does not know as well, and then `slash_command`
+            del begin["application_command"]
+        return {
+            **begin,
+            **dict.fromkeys(_COMPLETION, guard(self.complete)),
+            **dict.fromkeys(_ERROR, guard(self.fail)),
+            "interaction": guard(self.interaction),
+            "unknown_application_command": guard(lambda interaction: _unknown(_name(interaction.data))),
+        }
+
+    def interaction(self, interaction: Any) -> None:
+        """Where a slash command begins, or is found to be unknown, in libraries that have no event for that."""
+        if getattr(interaction.type, "value", interaction.type) != _APPLICATION_COMMAND:
+            return
+        tree = getattr(self._bot._connection, "_command_tree", None)
+        if tree is not None:  # discord.py, whose tree has made a task of it that did not run yet
+            _watch_tree(tree, self)
+        knows = _tree_knows(tree, interaction) if tree is not None else _knows(self._package, self._bot, interaction)
+        if knows is False:
+            _unknown(_name(interaction.data))
+        elif knows and self._package != "disnake":
+            self.begin(interaction)
+
+    def begin(self, context: Any) -> None:
+        interaction = _interaction(context)
+        key = (interaction or context.message).id
+        if key in self._running:
+            return
+        user_id = _who(getattr(context, "author", None) or context.user)
+        name = _name(interaction.data) if interaction else context.command.qualified_name
+        kind = _KINDS.get(interaction.data.get("type", 1), "slash") if interaction else "prefix"
+        if len(self._running) >= _MOST_RUNNING:
+            del self._running[next(iter(self._running))]
+        self._running[key] = command(name, user_id=user_id, kind=kind, **_place(context)).__enter__()
+
+    def complete(self, context: Any, *_: Any) -> None:
+        self._finish(context, None)
+
+    def fail(self, context: Any, exc: BaseException, *_: Any) -> None:
+        names = {cls.__name__ for cls in type(exc).__mro__}
+        outcome = "rejected" if names & _REJECTIONS or _UNKNOWN in names else None
+        if self._finish(context, _cause(exc), outcome):
+            return
+        if _UNKNOWN in names:
+            _unknown(getattr(context, "invoked_with", ""))
+        else:
+            error(_cause(exc), where="command")
+
+    def fail_in_tree(self, interaction: Any, exc: BaseException) -> None:
+        """What a command raised comes by here once or twice."""
+        if interaction.id in self._running:
+            self.fail(interaction, exc)
+
+    def reject(self, context: Any) -> None:
+        self._finish(context, None, "rejected")
+
+    def _finish(self, context: Any, exc: BaseException | None, outcome: str | None = None) -> bool:
+        running = self._running.pop((_interaction(context) or context.message).id, None)
+        if running is not None:
+            running.outcome = outcome
+            running.finish(exc)
+        return running is not None
+
+
+def _watch_tree(tree: Any, commands: _Commands) -> None:
+    """`on_error` is looked up anew each time, since `@tree.error` may replace it whenever it likes."""
+    if hasattr(tree, "__botdeck__"):
+        return
+    tree.__botdeck__ = True
+    call = tree._call
+
+    async def wrapped_call(interaction: Any) -> Any:
+        guard(_watch_tree_errors)(tree, commands)
+        try:
+            result = await call(interaction)
+        except Exception as exc:
+            guard(commands.fail_in_tree)(interaction, exc)
+            raise
+        # What is still there now was refused by the tree's own check.
+        guard(commands.reject if interaction.command_failed else commands.complete)(interaction)
+        return result
+
+    tree._call = wrapped_call
+
+
+def _watch_tree_errors(tree: Any, commands: _Commands) -> None:
+    on_error = tree.on_error
+    if hasattr(on_error, "__botdeck__"):
+        return
+
+    async def wrapped_on_error(interaction: Any, exc: BaseException) -> Any:
+        guard(commands.fail_in_tree)(interaction, exc)
+        return await on_error(interaction, exc)
+
+    wrapped_on_error.__botdeck__ = True  # type: ignore[attr-defined]
+    tree.on_error = wrapped_on_error
+
+
+class _Connection:
+    """Which shards are up. Bots that have none are one shard, None."""
+
+    def __init__(self, bot: Any) -> None:
+        self._bot = bot
+        self._up: set[int | None] = set()
+        self._down: set[int | None] = set()
+        self.heart = Heart(lambda: bool(self._up) and not self._down, self._about)
+
+    def observers(self) -> dict[str, Callable[..., None]]:
+        prefix = "shard_" if hasattr(self._bot, "shards") else ""
+        return {
+            f"{prefix}connect": guard(lambda shard=None: self._came(shard, {})),
+            f"{prefix}resumed": guard(lambda shard=None: self._came(shard, {"gateway.resumed": True})),
+            f"{prefix}disconnect": guard(lambda shard=None: self._went(shard)),
+        }
+
+    def _came(self, shard: int | None, more: dict[str, object]) -> None:
+        if shard not in self._up:
+            self._up.add(shard)
+            self._down.discard(shard)
+            emit("gateway.ready", **_gateway(shard), **more)
+            self.heart.beat()
+
+    def _went(self, shard: int | None) -> None:
+        """The library says so at every vain try to come back as well."""
+        if shard in self._up:
+            self._up.discard(shard)
+            self._down.add(shard)
+            emit("gateway.disconnect", **_gateway(shard))
+            self.heart.beat()
+
+    def _about(self) -> dict[str, object]:
+        bot = self._bot
+        about: dict[str, object] = {"servers": len(bot.guilds)}
+        about["members"] = sum(guild.member_count or 0 for guild in bot.guilds)
+        latency_ms = _ms(bot.latency) if self._up else None
+        if latency_ms is not None:
+            about["gateway.latency_ms"] = latency_ms
+        if hasattr(bot, "shards"):
+            about["gateway.shards"] = {str(shard): _ms(latency) for shard, latency in bot.latencies}
+        return about
+
+
+def _beat(bot: Any, heart: Heart) -> None:
+    import asyncio
+
+    try:
+        heart.beat_from(asyncio.get_running_loop())
+    except RuntimeError:  # it does not run yet
+        login = bot.login
+
+        async def wrapped_login(*args: Any, **kwargs: Any) -> Any:
+            guard(lambda: heart.beat_from(asyncio.get_running_loop()))()
+            return await login(*args, **kwargs)
+
+        bot.login = wrapped_login
+
+
+def _watch_requests(http: Any) -> None:
+    request: Callable[..., Awaitable[Any]] = http.request
+
+    async def wrapped_request(route: Any, *args: Any, **kwargs: Any) -> Any:
+        began = time.perf_counter()
+        try:
+            answer = await request(route, *args, **kwargs)
+        except Exception as exc:
+            api.called((time.perf_counter() - began) * 1000, failed=True)
+            guard(_request_failed)(route, exc)
+            raise
+        api.called((time.perf_counter() - began) * 1000)
+        return answer
+
+    http.request = wrapped_request
+
+
+def _request_failed(route: Any, exc: Exception) -> None:
+    about: dict[str, object] = {"http.request.method": route.method, "url.template": route.path}
+    status = getattr(exc, "status", None)
+    if status is not None:
+        about["http.response.status_code"] = status
+    emit("api.error", **about, **{"error.type": type(exc).__name__})
+
+
+def _watch_errors(bot: Any) -> None:
+    """The library calls it while it handles the exception."""
+    import sys
+
+    on_error = bot.on_error
+
+    async def wrapped_on_error(event_method: str, *args: Any, **kwargs: Any) -> Any:
+        exc = sys.exc_info()[1]
+        if exc is not None:
+            error(exc, where=str(event_method))
+        return await on_error(event_method, *args, **kwargs)
+
+    bot.on_error = wrapped_on_error
+
+
+def _interaction(context: Any) -> Any:
+    """The interaction behind a context, or that this is one."""
+    behind = getattr(context, "interaction", None)
+    if behind is not None:
+        return behind
+    return context if hasattr(context, "token") and hasattr(context, "data") else None
+
+
+def _name(data: Any) -> str:
+    """With the names of subcommands: "settings set"."""
+    names = [data["name"]]
+    options = data.get("options") or []
+    while options and options[0].get("type") in _SUBCOMMANDS:
+        names.append(options[0]["name"])
+        options = options[0].get("options") or []
+    return " ".join(names)
+
+
+def _tree_knows(tree: Any, interaction: Any) -> bool:
+    data = interaction.data
+    if _KINDS.get(data.get("type", 1)) != "slash":
+        return True  # menus: nobody can type the name of one
+    everywhere = tree.get_command(data["name"])
+    return bool(everywhere or (interaction.guild and tree.get_command(data["name"], guild=interaction.guild)))
+
+
+def _knows(package: str, bot: Any, interaction: Any) -> bool | None:
+    """Whether the bot has this command; None where the library tells by itself, or has no commands at all."""
+    data = interaction.data
+    if package == "disnake" and hasattr(bot, "all_slash_commands"):
+        return any(
+            data["name"] in of for of in (bot.all_slash_commands, bot.all_user_commands, bot.all_message_commands)
+        )
+    if package == "nextcord":
+        server = int(data["guild_id"]) if data.get("guild_id") else None
+        signature = (data["name"], int(data.get("type", 1)), server)
+        by_id = bot.get_application_command(int(data["id"]))
+        return (by_id or bot._connection.get_application_command_from_signature(*signature)) is not None
+    return None
+
+
+def _unknown(name: str) -> None:
+    emit("command.unknown", **{"command.name": name})
+
+
+def _cause(exc: BaseException) -> BaseException:
+    """What the command raised, out of what the library made of it."""
+    while isinstance(original := getattr(exc, "original", None), BaseException):
+        exc = original
+    return exc
+
+
+def _who(user: Any, *, is_bot: bool | None = None) -> str:
+    """The user's id, once it is told who that is."""
+    user_id = f"discord:{user.id}"
+    seen(user_id, getattr(user, "global_name", None) or user.name, is_bot=user.bot if is_bot is None else is_bot)
+    return user_id
+
+
+def _place(context: Any) -> dict[str, object]:
+    place: dict[str, object] = {"chat.platform": "discord"}
+    if context.guild is not None:
+        place["chat.server.id"] = str(context.guild.id)
+    if context.channel is not None:
+        place["chat.channel.id"] = str(context.channel.id)
+    return place
+
+
+def _gateway(shard: int | None) -> dict[str, object]:
+    return {"chat.platform": "discord", **({} if shard is None else {"gateway.shard": shard})}
+
+
+def _ms(latency_s: float) -> float | None:
+    """Infinite before the first answer to a heartbeat of the gateway."""
+    return round(latency_s * 1000, 1) if 0 <= latency_s < float("inf") else None
