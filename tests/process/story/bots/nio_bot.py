@@ -1,6 +1,7 @@
 """An ordinary bot on matrix-nio."""
 
 import asyncio
+import logging
 import os
 import time
 import traceback
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from nio import AsyncClient, InviteMemberEvent, RoomMessageText
 
+logging.basicConfig(level=logging.ERROR)  # how often it tries again is another matter each time
 bot = AsyncClient(os.environ["HOMESERVER"], "@bot:localhost")
 
 
