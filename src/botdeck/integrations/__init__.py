@@ -29,6 +29,7 @@ ADAPTERS = {
     "slack_bolt": "botdeck.integrations.slack_bolt",
     "slixmpp": "botdeck.integrations.slixmpp",
     "sopel": "botdeck.integrations.sopel",
+    "twitchio": "botdeck.integrations.twitchio",
 }
 """A library's package, and its adapter. `autoload/botdeck_late.py` lists where bots that are not changed come by."""
 

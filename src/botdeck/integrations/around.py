@@ -23,6 +23,15 @@ def around(
     theirs."""
     begin, end = guard(before), guard(after)
 
+    async def until_done(begun: Any, coroutine: Any) -> Any:
+        try:
+            result = await coroutine
+        except BaseException as exc:
+            end(begun, None, exc)
+            raise
+        end(begun, result, None)
+        return result
+
     @functools.wraps(call)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         begun = begin(*args, **kwargs)
@@ -31,18 +40,13 @@ def around(
         except BaseException as exc:
             end(begun, None, exc)
             raise
+        if inspect.iscoroutine(result):  # of a coroutine function behind a decorator that is none
+            return until_done(begun, result)
         end(begun, result, None)
         return result
 
     @functools.wraps(call)
     async def wrapped_coroutine(*args: Any, **kwargs: Any) -> Any:
-        begun = begin(*args, **kwargs)
-        try:
-            result = await call(*args, **kwargs)
-        except BaseException as exc:
-            end(begun, None, exc)
-            raise
-        end(begun, result, None)
-        return result
+        return await until_done(begin(*args, **kwargs), call(*args, **kwargs))
 
     return wrapped_coroutine if inspect.iscoroutinefunction(call) else wrapped

@@ -5,6 +5,7 @@ from .stage import Stage
 from .stage_irc import IrcStage, SopelStage
 from .stage_matrix import NioStage
 from .stage_slack import SlackAsyncStage, SlackStage
+from .stage_twitch import TwitchioStage
 from .stage_xmpp import SlixmppStage
 
 STAGES: list[type[Stage]] = [
@@ -13,4 +14,5 @@ STAGES: list[type[Stage]] = [
     *(SlackStage, SlackAsyncStage),
     NioStage,
     SlixmppStage,
+    TwitchioStage,
 ]

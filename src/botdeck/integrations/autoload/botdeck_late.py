@@ -33,6 +33,8 @@ LATE = {
     "slack_bolt.app.async_app": [("AsyncApp", "server")],
     "slixmpp.xmlstream.xmlstream": [("XMLStream", "connect")],
     "sopel.bot": [("Sopel", "run")],
+    "twitchio.client": [("Client", "login"), ("Client", "login_dcf")],
+    "twitchio.ext.commands.bot": [("Bot", "login"), ("Bot", "login_dcf")],
 }
 """In which module, the method of which class is called once, on a bot that is complete by then."""
 
