@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 ADAPTERS = {
+    "arc": "botdeck.integrations.hikari",
     "discord": "botdeck.integrations.discord",
     "disnake": "botdeck.integrations.discord",
+    "hikari": "botdeck.integrations.hikari",
     "irc": "botdeck.integrations.irc",
     "nextcord": "botdeck.integrations.discord",
     "nio": "botdeck.integrations.nio",
@@ -35,6 +37,8 @@ ADAPTERS = {
 
 _lock = threading.Lock()
 _instrumented: weakref.WeakValueDictionary[int, object] | None = None
+_kept: dict[int, object] = {}
+"""Those that nothing can refer to weakly (hikari's have slots): they live from here on as long as the process."""
 
 
 def instrument(bot: T) -> T:
@@ -62,9 +66,12 @@ def _first_time(bot: object) -> bool:
     with _lock:
         if _instrumented is None:
             _instrumented = weakref.WeakValueDictionary()
-        if _instrumented.get(id(bot)) is bot:
+        if _instrumented.get(id(bot)) is bot or _kept.get(id(bot)) is bot:
             return False
-        _instrumented[id(bot)] = bot
+        try:
+            _instrumented[id(bot)] = bot
+        except TypeError:
+            _kept[id(bot)] = bot
         return True
 
 

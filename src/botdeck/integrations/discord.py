@@ -1,6 +1,5 @@
 """discord.py and what came from it: py-cord, disnake, nextcord. Wrapped on the bot: `dispatch` (each event, at the
-moment it happens), `http.request` (each call of the API but replies to interactions) and `on_error` (what a listener
-raised).
+moment it happens) and `on_error` (what a listener raised). Calls of the API are seen by aiohttp's tracing.
 
 No listener is registered: one for `command_error` would silence the library's own message, and listeners are tasks,
 which know nothing of when things were.
@@ -12,25 +11,21 @@ The end of a slash command that fails is no event in discord.py, so there its co
 
 from __future__ import annotations
 
-import time
-
+from botdeck.integrations import discord_chat
+from botdeck.integrations.discord_chat import Running, Shards, latency_ms
 from botdeck.integrations.people import seen
-from botdeck.sdk import api
 from botdeck.sdk.client import emit, error, guard
-from botdeck.sdk.commands import Command, command
-from botdeck.sdk.heartbeat import Heart
+from botdeck.sdk.commands import command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from typing import Any
 
 _BEGIN = ("command", "application_command", "slash_command", "user_command", "message_command")
 _COMPLETION = (*(f"{name}_completion" for name in _BEGIN), "app_command_completion")
 _ERROR = tuple(f"{name}_error" for name in _BEGIN)
 
-_KINDS = {1: "slash", 2: "menu", 3: "menu"}
-"""Of application commands, by Discord's numbers."""
 _APPLICATION_COMMAND = 2
 _SUBCOMMANDS = (1, 2)
 
@@ -40,9 +35,6 @@ _REJECTIONS = {
     *("CommandOnCooldown", "DisabledCommand", "MaxConcurrencyReached"),
 }
 """Exceptions by which the bot says that the user may not, or not like this: no faults of the bot."""
-
-_MOST_RUNNING = 10_000
-"""Commands whose end we wait for. Some never end: Discord forgets an interaction after 15 minutes, the bot does not."""
 
 
 def framework(bot: Any) -> tuple[str, str]:
@@ -63,10 +55,9 @@ def identity(bot: Any) -> Any:
 
 
 def instrument(bot: Any) -> None:
-    connection = _Connection(bot)
     observers: dict[str, Callable[..., None]] = {
         "message": guard(_Messages(bot).message),
-        **connection.observers(),
+        **_watch_connection(bot),
         **_Commands(bot).observers(),
     }
     dispatch = bot.dispatch
@@ -78,9 +69,7 @@ def instrument(bot: Any) -> None:
 
     bot.dispatch = wrapped_dispatch
     bot._connection.dispatch = wrapped_dispatch  # it has the method from when it was made
-    _watch_requests(bot.http)
     _watch_errors(bot)
-    _beat(bot, connection.heart)
 
 
 class _Messages:
@@ -105,7 +94,7 @@ class _Commands:
     def __init__(self, bot: Any) -> None:
         self._bot = bot
         self._package = _package(bot)
-        self._running: dict[int, Command] = {}
+        self._running = Running()
 
     def observers(self) -> dict[str, Callable[..., None]]:
         begin = {name: guard(self.begin) for name in _BEGIN}
@@ -138,11 +127,9 @@ class _Commands:
         if key in self._running:
             return
         user_id = _who(getattr(context, "author", None) or context.user)
-        name = _name(interaction.data) if interaction else context.command.qualified_name
-        kind = _KINDS.get(interaction.data.get("type", 1), "slash") if interaction else "prefix"
-        if len(self._running) >= _MOST_RUNNING:
-            del self._running[next(iter(self._running))]
-        self._running[key] = command(name, user_id=user_id, kind=kind, **_place(context)).__enter__()
+        name = _name(interaction.data) if interaction else _typed_name(context)
+        kind = discord_chat.KINDS.get(interaction.data.get("type", 1), "slash") if interaction else "prefix"
+        self._running.begin(key, command(name, user_id=user_id, kind=kind, **_place(context)))
 
     def complete(self, context: Any, *_: Any) -> None:
         self._finish(context, None)
@@ -166,129 +153,86 @@ class _Commands:
         self._finish(context, None, "rejected")
 
     def _finish(self, context: Any, exc: BaseException | None, outcome: str | None = None) -> bool:
-        running = self._running.pop((_interaction(context) or context.message).id, None)
-        if running is not None:
-            running.outcome = outcome
-            running.finish(exc)
-        return running is not None
+        return self._running.finish((_interaction(context) or context.message).id, exc, outcome=outcome)
 
 
 def _watch_tree(tree: Any, commands: _Commands) -> None:
-    """`on_error` is looked up anew each time, since `@tree.error` may replace it whenever it likes."""
+    """These hand the library's own coroutines on, so that no line of ours stands in a bot's tracebacks."""
     if hasattr(tree, "__botdeck__"):
         return
     tree.__botdeck__ = True
     call = tree._call
 
-    async def wrapped_call(interaction: Any) -> Any:
+    def wrapped_call(interaction: Any) -> Any:
         guard(_watch_tree_errors)(tree, commands)
-        try:
-            result = await call(interaction)
-        except Exception as exc:
-            guard(commands.fail_in_tree)(interaction, exc)
-            raise
-        # What is still there now was refused by the tree's own check.
-        guard(commands.reject if interaction.command_failed else commands.complete)(interaction)
-        return result
+        guard(_tell_when_over)(interaction, commands)
+        return call(interaction)
 
     tree._call = wrapped_call
 
 
 def _watch_tree_errors(tree: Any, commands: _Commands) -> None:
+    """`on_error` is looked up anew each time, since `@tree.error` may replace it whenever it likes."""
     on_error = tree.on_error
     if hasattr(on_error, "__botdeck__"):
         return
 
-    async def wrapped_on_error(interaction: Any, exc: BaseException) -> Any:
+    def wrapped_on_error(interaction: Any, exc: BaseException) -> Any:
         guard(commands.fail_in_tree)(interaction, exc)
-        return await on_error(interaction, exc)
+        return on_error(interaction, exc)
 
     wrapped_on_error.__botdeck__ = True  # type: ignore[attr-defined]
     tree.on_error = wrapped_on_error
 
 
-class _Connection:
-    """Which shards are up. Bots that have none are one shard, None."""
-
-    def __init__(self, bot: Any) -> None:
-        self._bot = bot
-        self._up: set[int | None] = set()
-        self._down: set[int | None] = set()
-        self.heart = Heart(lambda: bool(self._up) and not self._down, self._about)
-
-    def observers(self) -> dict[str, Callable[..., None]]:
-        prefix = "shard_" if hasattr(self._bot, "shards") else ""
-        return {
-            f"{prefix}connect": guard(lambda shard=None: self._came(shard, {})),
-            f"{prefix}resumed": guard(lambda shard=None: self._came(shard, {"gateway.resumed": True})),
-            f"{prefix}disconnect": guard(lambda shard=None: self._went(shard)),
-        }
-
-    def _came(self, shard: int | None, more: dict[str, object]) -> None:
-        if shard not in self._up:
-            self._up.add(shard)
-            self._down.discard(shard)
-            emit("gateway.ready", **_gateway(shard), **more)
-            self.heart.beat()
-
-    def _went(self, shard: int | None) -> None:
-        """The library says so at every vain try to come back as well."""
-        if shard in self._up:
-            self._up.discard(shard)
-            self._down.add(shard)
-            emit("gateway.disconnect", **_gateway(shard))
-            self.heart.beat()
-
-    def _about(self) -> dict[str, object]:
-        bot = self._bot
-        about: dict[str, object] = {"servers": len(bot.guilds)}
-        about["members"] = sum(guild.member_count or 0 for guild in bot.guilds)
-        latency_ms = _ms(bot.latency) if self._up else None
-        if latency_ms is not None:
-            about["gateway.latency_ms"] = latency_ms
-        if hasattr(bot, "shards"):
-            about["gateway.shards"] = {str(shard): _ms(latency) for shard, latency in bot.latencies}
-        return about
-
-
-def _beat(bot: Any, heart: Heart) -> None:
+def _tell_when_over(interaction: Any, commands: _Commands) -> None:
+    """Each call has a task of its own. Most commands have been told of by its end; the rest was refused by the tree's
+    own check, or its error handler failed."""
     import asyncio
 
-    try:
-        heart.beat_from(asyncio.get_running_loop())
-    except RuntimeError:  # it does not run yet
-        login = bot.login
+    @guard
+    def over(task: Any) -> None:
+        exc = getattr(task, "_exception", None)  # to ask for it aloud would silence asyncio's word of it
+        if exc is not None:
+            commands.fail_in_tree(interaction, exc)
+        elif interaction.command_failed:
+            commands.reject(interaction)
+        else:
+            commands.complete(interaction)
 
-        async def wrapped_login(*args: Any, **kwargs: Any) -> Any:
-            guard(lambda: heart.beat_from(asyncio.get_running_loop()))()
-            return await login(*args, **kwargs)
-
-        bot.login = wrapped_login
-
-
-def _watch_requests(http: Any) -> None:
-    request: Callable[..., Awaitable[Any]] = http.request
-
-    async def wrapped_request(route: Any, *args: Any, **kwargs: Any) -> Any:
-        began = time.perf_counter()
-        try:
-            answer = await request(route, *args, **kwargs)
-        except Exception as exc:
-            api.called((time.perf_counter() - began) * 1000, failed=True)
-            guard(_request_failed)(route, exc)
-            raise
-        api.called((time.perf_counter() - began) * 1000)
-        return answer
-
-    http.request = wrapped_request
+    task = asyncio.current_task()
+    if task is not None:
+        task.add_done_callback(over)
 
 
-def _request_failed(route: Any, exc: Exception) -> None:
-    about: dict[str, object] = {"http.request.method": route.method, "url.template": route.path}
-    status = getattr(exc, "status", None)
-    if status is not None:
-        about["http.response.status_code"] = status
-    emit("api.error", **about, **{"error.type": type(exc).__name__})
+def _watch_connection(bot: Any) -> dict[str, Callable[..., None]]:
+    sharded = hasattr(bot, "shards")
+    shards = Shards(lambda: _about(bot, sharded=sharded))
+    shards.begin_to_beat()
+
+    @guard
+    def came(shard: int | None = None, *, resumed: bool = False) -> None:
+        shards.came(shard, resumed=resumed)
+        # The session is made anew at times. Replies to interactions go through it as well.
+        discord_chat.watch_calls(getattr(bot.http, "_HTTPClient__session", None))
+
+    prefix = "shard_" if sharded else ""
+    return {
+        f"{prefix}connect": came,
+        f"{prefix}resumed": lambda shard=None: came(shard, resumed=True),
+        f"{prefix}disconnect": guard(lambda shard=None: shards.went(shard)),
+    }
+
+
+def _about(bot: Any, *, sharded: bool) -> dict[str, object]:
+    about: dict[str, object] = {"servers": len(bot.guilds)}
+    about["members"] = sum(guild.member_count or 0 for guild in bot.guilds)
+    latency = latency_ms(bot.latency)
+    if latency is not None:
+        about["gateway.latency_ms"] = latency
+    if sharded:
+        about["gateway.shards"] = {str(shard): latency_ms(latency_s) for shard, latency_s in bot.latencies}
+    return about
 
 
 def _watch_errors(bot: Any) -> None:
@@ -297,11 +241,11 @@ def _watch_errors(bot: Any) -> None:
 
     on_error = bot.on_error
 
-    async def wrapped_on_error(event_method: str, *args: Any, **kwargs: Any) -> Any:
+    def wrapped_on_error(event_method: str, *args: Any, **kwargs: Any) -> Any:
         exc = sys.exc_info()[1]
         if exc is not None:
             error(exc, where=str(event_method))
-        return await on_error(event_method, *args, **kwargs)
+        return on_error(event_method, *args, **kwargs)
 
     bot.on_error = wrapped_on_error
 
@@ -324,9 +268,20 @@ def _name(data: Any) -> str:
     return " ".join(names)
 
 
+def _typed_name(context: Any) -> str:
+    """The library looks for a subcommand ("!settings set") only when its group is at work, so it is looked up here."""
+    found, view = context.command, context.view
+    for word in view.buffer[view.index :].split():
+        inner = getattr(found, "all_commands", {}).get(word)
+        if inner is None:
+            break
+        found = inner
+    return str(found.qualified_name)
+
+
 def _tree_knows(tree: Any, interaction: Any) -> bool:
     data = interaction.data
-    if _KINDS.get(data.get("type", 1)) != "slash":
+    if discord_chat.KINDS.get(data.get("type", 1)) != "slash":
         return True  # menus: nobody can type the name of one
     everywhere = tree.get_command(data["name"])
     return bool(everywhere or (interaction.guild and tree.get_command(data["name"], guild=interaction.guild)))
@@ -366,18 +321,5 @@ def _who(user: Any, *, is_bot: bool | None = None) -> str:
 
 
 def _place(context: Any) -> dict[str, object]:
-    place: dict[str, object] = {"chat.platform": "discord"}
-    if context.guild is not None:
-        place["chat.server.id"] = str(context.guild.id)
-    if context.channel is not None:
-        place["chat.channel.id"] = str(context.channel.id)
-    return place
-
-
-def _gateway(shard: int | None) -> dict[str, object]:
-    return {"chat.platform": "discord", **({} if shard is None else {"gateway.shard": shard})}
-
-
-def _ms(latency_s: float) -> float | None:
-    """Infinite before the first answer to a heartbeat of the gateway."""
-    return round(latency_s * 1000, 1) if 0 <= latency_s < float("inf") else None
+    server, channel = context.guild, context.channel
+    return discord_chat.place(server and server.id, channel and channel.id)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from botdeck.testing.discord_shapes import Json
 
-SLASH_COMMAND, FOLLOW_UP_LATER = 1, 5
+SLASH_COMMAND, USER_MENU = 1, 2
+FOLLOW_UP_LATER = 5
 EPHEMERAL = 1 << 6
 INVENTED_COMMAND_ID = "1300000000000000001"
 """Of a slash command that people call although the bot has not registered it."""
@@ -73,9 +74,18 @@ class FakeDiscord:
 
     def call(self, person: str, command: str, options: list[Json] | None = None) -> str:
         """Use a slash command, or try to: people also call what the bot has withdrawn. Returns the interaction's id."""
+        return self._interact(person, command, {"type": SLASH_COMMAND, "options": options or []})
+
+    def call_on(self, person: str, command: str, other: str) -> str:
+        """Pick a command from the menu of another person."""
+        target = self._person(other)
+        others = {"users": {target["id"]: target}, "members": {target["id"]: shapes.member_without_user(target)}}
+        return self._interact(person, command, {"type": USER_MENU, "target_id": target["id"], "resolved": others})
+
+    def _interact(self, person: str, command: str, data: Json) -> str:
         known = self.commands.get((None, command)) or self.commands.get((shapes.SERVER_ID, command)) or {}
-        called = {"id": known.get("id", INVENTED_COMMAND_ID), "name": command, "type": SLASH_COMMAND}
-        interaction = shapes.interaction(self._person(person), {**called, "options": options or []})
+        called = {"id": known.get("id", INVENTED_COMMAND_ID), "name": command, **data}
+        interaction = shapes.interaction(self._person(person), called)
         self._gateway.dispatch("INTERACTION_CREATE", interaction)
         return str(interaction["id"])
 

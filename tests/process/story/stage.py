@@ -92,6 +92,8 @@ class Stage(ABC):
     """False where the platform keeps the text of ordinary messages from this bot, whose sizes are 0 then."""
     resumes = True
     """The connection is one that drops, and both that and its return are told."""
+    says_when_it_fails: Sequence[str] = ()
+    """What the library itself tells people when a command raises."""
     one_line = False
     """Its bot is also started with the one line (for at least one stage of an adapter)."""
     slow = False

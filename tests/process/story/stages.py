@@ -1,6 +1,6 @@
 """Every library that the story is played with. A new one is a `Stage` in a `stage_*.py` of its own and a row here."""
 
-from . import stage_discord
+from . import stage_discord, stage_hikari
 from .stage import Stage
 from .stage_irc import IrcStage, SopelStage
 from .stage_matrix import NioStage
@@ -10,6 +10,7 @@ from .stage_xmpp import SlixmppStage
 
 STAGES: list[type[Stage]] = [
     *stage_discord.STAGES,
+    *stage_hikari.STAGES,
     *(IrcStage, SopelStage),
     *(SlackStage, SlackAsyncStage),
     NioStage,

@@ -94,6 +94,8 @@ def _play(stage: Stage) -> None:
     stage.command("ann", "ping")
     stage.wait_to_hear("pong")
     stage.command("bob", "boom")
+    for text in stage.says_when_it_fails:
+        stage.wait_to_hear(text)
     stage.command("ann", "nosuch")
     stage.command("bob", "slow")
     stage.wait_to_hear("working")

@@ -63,8 +63,8 @@ def test_everybody_is_seen_once_by_name(story: Played) -> None:
 def test_what_the_bot_said_is_counted(story: Played) -> None:
     sent = story.told("message.sent")
 
-    assert story.heard == ["pong", "working", "done", "pong"]
-    assert [message["size"] for message in sent] == [len(text) for text in story.heard]
+    assert story.heard == ["pong", *story.stage.says_when_it_fails, "working", "done", "pong"]
+    assert [message["size"] for message in sent] == [len(text.encode()) for text in story.heard]
     assert {message["chat.platform"] for message in sent} == {story.stage.platform}
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LATE = {
     "discord.client": [("Client", "login")],
     "disnake.client": [("Client", "login")],
+    "hikari.impl.gateway_bot": [("GatewayBot", "start")],
     "irc.bot": [("SingleServerIRCBot", "start")],
     "irc.client": [("SimpleIRCClient", "start"), ("Reactor", "process_forever")],
     "irc.client_aio": [("AioReactor", "process_forever")],
