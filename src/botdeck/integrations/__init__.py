@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 ADAPTERS = {
+    "aiogram": "botdeck.integrations.aiogram",
     "arc": "botdeck.integrations.hikari",
     "discord": "botdeck.integrations.discord",
     "disnake": "botdeck.integrations.discord",
@@ -31,6 +32,7 @@ ADAPTERS = {
     "slack_bolt": "botdeck.integrations.slack_bolt",
     "slixmpp": "botdeck.integrations.slixmpp",
     "sopel": "botdeck.integrations.sopel",
+    "telegram": "botdeck.integrations.telegram",
     "twitchio": "botdeck.integrations.twitchio",
 }
 """A library's package, and its adapter. `autoload/botdeck_late.py` lists where bots that are not changed come by."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 
+from botdeck.integrations.frames import without_ours
 from botdeck.sdk.client import guard
 
 TYPE_CHECKING = False
@@ -27,6 +28,7 @@ def around(
         try:
             result = await coroutine
         except BaseException as exc:
+            without_ours(exc)
             end(begun, None, exc)
             raise
         end(begun, result, None)
@@ -38,6 +40,7 @@ def around(
         try:
             result = call(*args, **kwargs)
         except BaseException as exc:
+            without_ours(exc)
             end(begun, None, exc)
             raise
         if inspect.iscoroutine(result):  # of a coroutine function behind a decorator that is none

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 
 from botdeck.integrations import irc_chat
+from botdeck.integrations.frames import without_ours
 from botdeck.integrations.typed import command_name
 from botdeck.sdk.client import emit, error, guard
 from botdeck.sdk.commands import Command, command
@@ -78,6 +79,7 @@ def _watch_events(reactor: Any, ready: set[int], heart: Heart) -> None:
         try:
             result = handle(connection, event)
         except BaseException as exc:
+            without_ours(exc)
             end(begun, event, exc)
             raise
         end(begun, event, None)

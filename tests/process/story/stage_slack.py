@@ -12,6 +12,7 @@ class SlackStage(Stage):
     kind = "slash"
     file = "slack_bot.py"
     commands_are_messages = False
+    prints_in_order = False
     one_line = True
 
     def __init__(self) -> None:
@@ -31,10 +32,15 @@ class SlackStage(Stage):
         self._slack.wait_for_bot()
 
     def say(self, person: str, text: str) -> None:
+        """Waits for the bot's receipt: Bolt deals with several messages at once, in threads."""
+        before = len(self._slack.acknowledged)
         self._slack.say(person, text)
+        self._slack.wait_until(lambda: len(self._slack.acknowledged) > before, f"a receipt of {text!r}")
 
     def command(self, person: str, name: str) -> None:
-        self._slack.call(person, f"/{name}")
+        envelope = self._slack.call(person, f"/{name}")
+        if name != "nosuch":  # Bolt keeps silent about those
+            self._slack.wait_until(lambda: envelope in self._slack.acknowledged, f"a receipt of /{name}")
 
     def heard(self) -> list[str]:
         return list(self._slack.heard)

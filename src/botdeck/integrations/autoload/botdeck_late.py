@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 LATE = {
+    "aiogram.dispatcher.dispatcher": [("Dispatcher", "emit_startup")],
     "discord.client": [("Client", "login")],
     "disnake.client": [("Client", "login")],
     "hikari.impl.gateway_bot": [("GatewayBot", "start")],
@@ -34,6 +35,7 @@ LATE = {
     "slack_bolt.app.async_app": [("AsyncApp", "server")],
     "slixmpp.xmlstream.xmlstream": [("XMLStream", "connect")],
     "sopel.bot": [("Sopel", "run")],
+    "telegram.ext._application": [("Application", "initialize")],
     "twitchio.client": [("Client", "login"), ("Client", "login_dcf")],
     "twitchio.ext.commands.bot": [("Bot", "login"), ("Bot", "login_dcf")],
 }
