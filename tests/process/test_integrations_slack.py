@@ -42,6 +42,11 @@ def approve(ack, say):
     ack()
     say("approved")
 
+@app.command("/hasty")
+def hasty(ack):
+    ack()
+    raise ValueError("before Bolt saw the receipt")
+
 @app.event("reaction_added")
 def reacted(event):
     raise ValueError("no command")
@@ -129,6 +134,16 @@ def test_what_a_listener_raises_is_an_error_of_a_command_or_of_the_bot(world: Wo
     (command,) = world.wait_for_events("bot", "command.finished")
     assert (error["exception.type"], error["where"]) == ("ValueError", "reacted")
     assert (command["command.name"], command["outcome"], command["exception.type"]) == ("stumble", "error", "KeyError")
+
+
+def test_a_command_without_a_receipt_is_not_unknown(world: World, slack: FakeSlack) -> None:
+    slack.call("ann", "/hasty")
+    wait_for(lambda: "Unhandled request" in world.output("bot"), "Bolt to give up waiting for the receipt")
+    slack.call("ann", "/nosuch")
+
+    (unknown,) = world.wait_for_events("bot", "command.unknown")
+    (command,) = world.events("bot", "command.finished")
+    assert (unknown["command.name"], command["command.name"], command["outcome"]) == ("nosuch", "hasty", "error")
 
 
 def test_a_message_that_slack_refuses_was_not_sent(world: World, slack: FakeSlack) -> None:

@@ -64,8 +64,9 @@ def _watch_requests(app: Any) -> None:
             emit("message.received", **fields, size=len((event.get("text") or "").encode("utf-8", "replace")))
 
     def unmatched(request: Any, _response: Any) -> None:
+        """Bolt also comes here with a command whose listener failed to acknowledge it."""
         body = request.body or {}
-        if "command" in body:
+        if "command" in body and not hasattr(request, "__botdeck__"):
             emit("command.unknown", **slack_payloads.place(body), **{"command.name": body["command"].lstrip("/")})
 
     name = "async_dispatch" if hasattr(app, "async_dispatch") else "dispatch"
@@ -76,6 +77,7 @@ def _watch_requests(app: Any) -> None:
 def _watch_listeners(runner: Any) -> None:
     def before(request: Any, response: Any, listener_name: str, listener: Any, *_rest: Any, **_named: Any) -> Any:
         _watch_listener(listener)
+        request.__botdeck__ = True  # somebody takes care of it
         return request
 
     def after(request: Any, response: Any, _exc: BaseException | None) -> None:

@@ -27,6 +27,7 @@ async def ping(ack, say):
 @app.command("/boom")
 async def boom(ack):
     await ack()
+    await asyncio.sleep(0.05)  # what is raised at once would take the receipt back
     raise LookupError("no such thing")
 
 

@@ -25,6 +25,7 @@ def ping(ack, say):
 @app.command("/boom")
 def boom(ack):
     ack()
+    time.sleep(0.05)  # what is raised at once would take the receipt back
     raise LookupError("no such thing")
 
 
