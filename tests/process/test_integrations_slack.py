@@ -151,7 +151,9 @@ def test_a_message_that_slack_refuses_was_not_sent(world: World, slack: FakeSlac
     slack.say("ann", "!roll")
 
     (command,) = world.wait_for_events("bot", "command.finished")
+    (refused,) = world.events("bot", "api.error")
     assert command["exception.type"].endswith("SlackApiError")
+    assert (refused["url.template"], refused["error.type"]) == ("chat.postMessage", "channel_not_found")
     assert not world.events("bot", "message.sent")
 
 

@@ -50,6 +50,14 @@ def around(
 
     @functools.wraps(call)
     async def wrapped_coroutine(*args: Any, **kwargs: Any) -> Any:
-        return await until_done(begin(*args, **kwargs), call(*args, **kwargs))
+        begun = begin(*args, **kwargs)
+        try:  # not by `until_done`, whose caller's frame would stand in a traceback
+            result = await call(*args, **kwargs)
+        except BaseException as exc:
+            without_ours(exc)
+            end(begun, None, exc)
+            raise
+        end(begun, result, None)
+        return result
 
     return wrapped_coroutine if inspect.iscoroutinefunction(call) else wrapped

@@ -25,6 +25,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+_LONGEST_WORD = 30
+"""Of the words in the paths of Matrix' API."""
+
 
 def framework(_bot: Any) -> tuple[str, str]:
     from importlib.metadata import version as version_of
@@ -75,24 +78,37 @@ def _server(bot: Any) -> str:
 
 
 def _watch_requests(bot: Any, syncing: _Syncing) -> None:
-    def before(_method: str, path: str, *_args: Any, **_kwargs: Any) -> tuple[bool, float]:
-        is_sync = "/sync?" in path or path.endswith("/sync")
-        if is_sync:
+    def before(method: str, path: str, *_args: Any, **_kwargs: Any) -> tuple[str, str, float]:
+        if _is_sync(path):
             syncing.asked(path)
-        return is_sync, time.perf_counter()
+        return method, path, time.perf_counter()
 
-    def after(begun: tuple[bool, float], answer: Any, exc: BaseException | None) -> None:
-        is_sync, began = begun
+    def after(begun: tuple[str, str, float], answer: Any, exc: BaseException | None) -> None:
         if isinstance(exc, asyncio.CancelledError):
             return  # the bot is done
+        method, path, began = begun
         status = getattr(answer, "status", 0)
-        if is_sync:
+        if _is_sync(path):
             syncing.answered(exc is None and status == 200)
-        else:
-            failed = exc is not None or status >= 400
-            api.called((time.perf_counter() - began) * 1000, failed=failed, rate_limited=status == 429)
+            return
+        failed = exc is not None or status >= 400
+        api.called((time.perf_counter() - began) * 1000, failed=failed, rate_limited=status == 429)
+        if failed:
+            kind = type(exc).__name__ if exc else str(status)
+            about = {"error.type": kind, **({"http.response.status_code": status} if status else {})}
+            emit("api.error", **{"http.request.method": method, "url.template": _without_ids(path), **about})
 
     bot.send = around(bot.send, before=before, after=after)
+
+
+def _is_sync(path: str) -> bool:
+    return path.partition("?")[0].endswith("/sync")
+
+
+def _without_ids(path: str) -> str:
+    """Ids have a sign before and a server behind them, which stand encoded in a path; those of sending are long."""
+    parts = path.partition("?")[0].split("/")
+    return "/".join("{id}" if "%" in part or len(part) > _LONGEST_WORD else part for part in parts)
 
 
 def _watch_history(bot: Any, syncing: _Syncing, history: set[str]) -> None:

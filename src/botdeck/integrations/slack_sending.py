@@ -55,9 +55,14 @@ def _begin_call(client: Any, api_method: str, **kwargs: Any) -> tuple[str, Any, 
 def _end_call(begun: tuple[str, Any, float], answer: Any, exc: BaseException | None) -> None:
     api_method, text, began = begun
     took_ms = (time.perf_counter() - began) * 1000
-    status = getattr(getattr(exc, "response", None), "status_code", None)
+    refusal = getattr(exc, "response", None)
+    status = getattr(refusal, "status_code", None)
     api.called(took_ms, failed=exc is not None, rate_limited=status == 429)
-    if exc is None and api_method in _SAYING:
+    if exc is not None:
+        kind = type(exc).__name__ if refusal is None else refusal.get("error")
+        known = {} if status is None else {"http.response.status_code": status}
+        emit("api.error", **{"url.template": api_method, "error.type": kind, **known})
+    elif api_method in _SAYING:
         said(text, answer.get("channel"), answer.get("ts") or answer.get("message_ts"))
 
 

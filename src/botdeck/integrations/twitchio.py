@@ -158,9 +158,14 @@ def _watch_http(http: Any) -> None:
             where = {"chat.platform": "twitch", "chat.channel.id": str(said[0]), "chat.message.id": sent["message_id"]}
             emit("message.sent", **where, size=len(said[1].encode("utf-8", "replace")))
 
-    def after_request(began: float, _answer: Any, exc: BaseException | None) -> None:
-        is_limit = getattr(exc, "status", None) == 429
-        api.called((time.perf_counter() - began) * 1000, failed=exc is not None, rate_limited=is_limit)
+    def after_request(begun: tuple[Any, float], _answer: Any, exc: BaseException | None) -> None:
+        route, began = begun
+        status = getattr(exc, "status", None)
+        api.called((time.perf_counter() - began) * 1000, failed=exc is not None, rate_limited=status == 429)
+        if isinstance(exc, Exception):
+            kind = type(exc).__name__ if status is None else str(status)
+            about = {"error.type": kind, **({"http.response.status_code": status} if status else {})}
+            emit("api.error", **{"http.request.method": route.method, "url.template": route.path, **about})
 
     http.post_chat_message = around(http.post_chat_message, before=before_post, after=after_post)
-    http.request = around(http.request, before=lambda *_: time.perf_counter(), after=after_request)
+    http.request = around(http.request, before=lambda route: (route, time.perf_counter()), after=after_request)
