@@ -84,7 +84,7 @@ pins: $(INSTALLED) ## Compile the pinned requirements
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-package botdeck \
 		--extra dev --output-file requirements/dev.txt pyproject.toml requirements/dev.in
 
-bench: $(patsubst bench/%.py,bench-%,$(wildcard bench/[a-z]*.py)) ## Every benchmark and proof (most of an hour)
+bench: $(patsubst bench/%.py,bench-%,$(wildcard bench/[a-z]*.py)) ## Every benchmark and proof (about an hour)
 
 bench-latency: browser
 bench-%: install ## One benchmark, such as bench-latency; ARGS=--json for figures on the last line

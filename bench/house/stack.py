@@ -33,7 +33,7 @@ class Stack:
         self.deck_log = world.folder / "deck.log"
         self.deck: Process | None = None
         self.runner: Process | None = None
-        self._port = free_port()
+        self.port = free_port()
         self.configure(bots)
 
     def __enter__(self) -> "Stack":
@@ -44,7 +44,7 @@ class Stack:
         self.kill(self.deck)
 
     def configure(self, bots: dict[str, dict[str, Any]]) -> None:
-        tables = [f"[deck]\nport = {self._port}\n"]
+        tables = [f"[deck]\nport = {self.port}\n"]
         for name, settings in bots.items():
             keys = {"instrument": False, **settings}
             tables.append(f"[bots.{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items()))

@@ -50,6 +50,14 @@ class RunnerAway(BotdeckError):
     """The runner that keeps the bot is not connected to the deck."""
 
 
+class DeckBusy(BotdeckError):
+    """Too many come at once; `retry_after_s` says when this one is expected."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(f"Too many pages come to this deck at once. Come back in {retry_after_s:.0f} s.")
+
+
 class StorageError(BotdeckError):
     """The database cannot be used, or refused a change."""
 

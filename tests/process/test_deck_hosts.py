@@ -9,6 +9,7 @@ import pytest
 from botdeck.models import State
 
 from ..unit.deck_house import House, a_deck, a_sample, a_status, eventually
+from ..unit.live_page import LivePage
 
 pytestmark = pytest.mark.process
 
@@ -21,27 +22,19 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         yield house
 
 
-def shown(messages: list[dict[str, Any]]) -> dict[str, Any]:
-    """What a page shows of runners and samples."""
-    runners: list[Any] = []
-    bots: dict[str, Any] = {}
-    for message in messages:
-        data = message["data"]
-        match message["type"]:
-            case "snapshot":
-                runners, bots = data["runners"], {bot["bot"]: bot for bot in data["fleet"]["bots"]}
-            case "bot_list":
-                bots = {bot["bot"]: bot for bot in data["bots"]}
-            case "bot_status":
-                bots[data["bot"]] = data
-            case "runners":
-                runners = data["runners"]
-            case "samples":
-                samples = {sample["bot"]: sample for sample in data["samples"]}
-                for name, bot in bots.items():
-                    if bot["runner"] == data["runner"]:
-                        bots[name] = {**bot, "sample": samples.get(name)}
-    return {"runners": runners, "samples": {name: bot["sample"] for name, bot in bots.items()}}
+def is_told_all(page: LivePage) -> bool:
+    bots = {bot["bot"]: bot for bot in page.fleet["bots"]}
+    if len(bots) < 3 or len(page.runners) < 2:
+        return False
+    local, vps = page.runners
+    return (
+        "far" in bots
+        and bots["far"]["state"] == "unknown"
+        and bots["news"]["state"] == "stopped"
+        and bool(bots["helper"]["sample"] and bots["helper"]["sample"]["cpu_percent"] == 33.0)
+        and bool(local["load"] and local["load"]["load_1m"] == 0.25 and local["troubles"])
+        and not vps["connected"]
+    )
 
 
 async def test_a_snapshot_and_the_updates_after_it_are_a_later_snapshot(house: House) -> None:
@@ -57,19 +50,21 @@ async def test_a_snapshot_and_the_updates_after_it_are_a_later_snapshot(house: H
             await eventually(lambda: sample_of(house, "far") == 1.5 and sample_of(house, "helper") == 33.0)
         await eventually(lambda: house.deck.fleet.status("far").state is State.UNKNOWN)
         async with house.browser(page) as late:
-            await late.next_of("snapshot")
-        await early.until(lambda _: shown(early.messages) == shown(late.messages))
+            for browser in (early, late):
+                await browser.until_shown(is_told_all)
 
-    then = shown(late.messages)
-    assert then["samples"]["helper"]["cpu_percent"] == 33.0
-    assert then["samples"]["news"] is None
-    assert then["samples"]["far"] is None
-    assert [(runner["name"], runner["connected"], runner["bots"]) for runner in then["runners"]] == [
+    then = late.page
+    samples = {bot["bot"]: bot["sample"] for bot in then.fleet["bots"]}
+    assert early.page.view() == then.view()
+    assert samples["helper"]["cpu_percent"] == 33.0
+    assert samples["news"] is None
+    assert samples["far"] is None
+    assert [(runner["name"], runner["connected"], runner["bots"]) for runner in then.runners] == [
         ("local", True, 2),
         ("vps", False, 1),
     ]
-    assert then["runners"][0]["troubles"] == [FULL]
-    assert then["runners"][0]["load"]["load_1m"] == 0.25
+    assert then.runners[0]["troubles"] == [FULL]
+    assert then.runners[0]["load"]["load_1m"] == 0.25
 
 
 def sample_of(house: House, bot: str) -> float | None:

@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from botdeck.deck import liveness, log_feed
 from botdeck.deck.clock import SYSTEM_CLOCK, Clock
-from botdeck.deck import liveness
+from botdeck.deck.websocket_manager import FLUSH_GAP_S
 from botdeck.models import Role, State
 
 from ..unit.deck_house import PASSWORD, House, LiveBrowser, ScriptedRunner, a_deck, a_line, a_status, eventually
+from ..unit.live_page import LivePage
+from ..unit.live_wire import flush
 
 pytestmark = pytest.mark.process
 
@@ -26,17 +29,6 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         yield house
 
 
-def lines_of(browser: LiveBrowser) -> list[str]:
-    """All log lines a page has: those of its last snapshot, and what came after."""
-    texts: list[str] = []
-    for message in browser.messages:
-        if message["type"] == "snapshot":
-            texts = [line["text"] for line in (message["data"]["stats"] or {"recent_logs": []})["recent_logs"]]
-        elif message["type"] == "log":
-            texts += [line["text"] for line in message["data"]["lines"]]
-    return texts
-
-
 async def test_a_page_begins_with_a_snapshot(house: House) -> None:
     async with house.set_up() as page, house.runner("local", "helper", "news") as runner:
         await runner.say("helper", "one", "two")
@@ -45,7 +37,6 @@ async def test_a_page_begins_with_a_snapshot(house: House) -> None:
 
     data = message["data"]
     assert message["type"] == "snapshot"
-    assert message["seq"] == 1
     assert data["operator"] == {"user_id": "1", "name": "ann", "role": "admin"}
     assert [bot["bot"] for bot in data["fleet"]["bots"]] == ["helper", "news"]
     assert data["fleet"]["default_bot"] == data["stats"]["bot"] == "helper"
@@ -73,72 +64,42 @@ async def test_two_browsers_see_an_action_of_one_of_them(house: House) -> None:
     assert [figures["bot_uptime"] for figures in stats] == [None, None]
 
 
-async def test_every_message_has_the_epoch_and_the_next_seq(house: House) -> None:
+async def test_every_update_has_the_epoch_and_the_next_seq_of_its_topic(house: House) -> None:
     async with house.set_up() as page, house.runner("local", "helper") as runner, house.browser(page) as browser:
         await browser.next_of("snapshot")
         for number in range(5):
             await runner.emit("helper", "user.seen", **{"user.id": f"u{number}"})
             await runner.tell(a_status("helper", restarts=number))
         await runner.say("helper", "the end")
-        await browser.next_of("log")
+        await browser.until_shown(lambda shown: shown.stats["total_users"] == 5 and len(shown.lines) == 1)
 
-    assert [message["seq"] for message in browser.messages] == list(range(1, len(browser.messages) + 1))
+    snapshot, *updates = browser.messages
+    assert set(snapshot["data"]["positions"]) == {"overview", "bot/helper", "log/helper"}
+    for topic, position in snapshot["data"]["positions"].items():
+        seqs = [message["seq"] for message in updates if message.get("topic") == topic]
+        assert seqs == list(range(position + 1, position + 1 + len(seqs)))
+        assert seqs
     assert len({message["epoch"] for message in browser.messages}) == 1
 
 
-async def test_a_snapshot_and_the_updates_after_it_are_a_later_snapshot(house: House) -> None:
-    async with house.set_up() as page, house.runner("local", "helper", "news") as runner, house.browser(page) as early:
-        first = await early.subscribe("helper")
-        for number in range(30):
-            await runner.say("helper", f"line {number}")
-            if number % 5 == 0:
-                event = {"user.id": f"u{number}", "chat.message.id": str(number)}
-                await runner.emit("helper", "message.received", **event)
-                await runner.tell(a_status("news", State.BACKOFF, restarts=number, uptime_s=None))
-        await runner.tell_fleet("news", "helper", "third")
-        async with house.browser(page) as late:
-            await eventually(lambda: house.deck.fleet.names() == ["news", "helper", "third"])
-            later = await late.subscribe("helper")
-        await early.until(lambda m: m["type"] == "bot_list" and len(m["data"]["bots"]) == 3)
-        await runner.say("helper", "the end")
-        await early.until(lambda _: settled(fold(first, early.messages), later))
+async def test_two_pages_get_the_same_bytes(house: House) -> None:
+    async with (
+        house.set_up() as page,
+        house.runner("local", "helper") as runner,
+        house.browser(page) as one,
+        house.browser(page) as other,
+    ):
+        for browser in (one, other):
+            await browser.next_of("snapshot")
+        await runner.say("helper", "line")
+        for browser in (one, other):
+            await browser.next_of("log")
 
-    folded = fold(first, early.messages)
-    assert folded["lines"][:-1] == [line["text"] for line in later["stats"]["recent_logs"]]
-    assert timeless(folded["fleet"]) == timeless(later["fleet"])
-    assert folded["stats"]["messages_today"] == later["stats"]["messages_today"] == 6
-    assert folded["stats"]["total_users"] == later["stats"]["total_users"] == 6
-
-
-def settled(folded: dict[str, Any], later: dict[str, Any]) -> bool:
-    """The last line is there, and the figures, which may come up to 100 ms later."""
-    return folded["lines"][-1] == "the end" and folded["stats"]["messages_today"] == later["stats"]["messages_today"]
-
-
-def fold(snapshot: dict[str, Any], messages: list[dict[str, Any]]) -> dict[str, Any]:
-    """What a page shows."""
-    fleet, stats = dict(snapshot["fleet"]), snapshot["stats"]
-    lines = [line["text"] for line in stats["recent_logs"]]
-    for message in messages:
-        data = message["data"]
-        match message["type"]:
-            case "bot_status":
-                fleet["bots"] = [data if bot["bot"] == data["bot"] else bot for bot in fleet["bots"]]
-            case "bot_list":
-                fleet = data
-            case "dashboard_stats":
-                stats = data
-            case "log":
-                lines += [line["text"] for line in data["lines"]]
-    return {"fleet": fleet, "stats": stats, "lines": lines}
-
-
-def timeless(fleet: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{key: value for key, value in bot.items() if key != "uptime_s"} for bot in fleet["bots"]]
+    assert one.messages[-1] == other.messages[-1]
 
 
 async def test_no_line_is_lost_or_doubled_around_a_snapshot(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    pages: list[list[str]] = []
+    pages: list[LivePage] = []
     read_at_once = house.storage.logs
 
     async def read_slowly(*arguments: Any, **more: Any) -> Any:
@@ -167,10 +128,10 @@ async def test_no_line_is_lost_or_doubled_around_a_snapshot(house: House, monkey
                 await browser.subscribe("helper")
                 await browser.next_of("log")
                 await browser.next_of("log")
-                pages.append(lines_of(browser))
+                pages.append(browser.page)
 
-    for texts in pages:
-        numbers = [int(text.split()[1]) for text in texts]
+    for shown in pages:
+        numbers = [int(shown.lines[line].split()[1]) for line in sorted(shown.lines)]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
@@ -230,10 +191,128 @@ async def test_figures_that_change_fast_are_told_ten_times_a_second_and_the_last
     assert len(told) <= 2 + took / 0.1
 
 
+async def test_a_storm_of_statuses_is_told_as_often_as_is_flushed_and_the_last_is_right(house: House) -> None:
+    async with house.set_up() as page, house.runner("local", "helper") as runner, house.browser(page) as browser:
+        await browser.next_of("snapshot")
+        began = time.monotonic()
+        for number in range(1, 401):
+            await runner.tell(a_status("helper", restarts=number))
+        await browser.until_shown(lambda shown: shown.fleet["bots"][0]["restarts"] == 400)
+        took = time.monotonic() - began
+
+    told = [m for m in browser.messages if m["type"] == "bot_status"]
+    assert len(told) <= 2 + took / FLUSH_GAP_S
+
+
+async def test_lines_come_in_batches_of_50_ms(house: House) -> None:
+    async with house.set_up() as page, house.runner("local", "helper") as runner, house.browser(page) as browser:
+        await browser.next_of("snapshot")
+        began = time.monotonic()
+        for number in range(200):
+            await runner.send_data("helper/r1/out", f"line {number}\n".encode())
+        await browser.until_shown(lambda shown: len(shown.lines) == 200)
+        took = time.monotonic() - began
+
+    assert len([m for m in browser.messages if m["type"] == "log"]) <= 2 + took / log_feed.GAP_S
+
+
+def read_slowly(house: House, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Snapshots are not ready before the event is set."""
+    ready, read_at_once = asyncio.Event(), house.storage.logs
+
+    async def read(*arguments: Any, **more: Any) -> Any:
+        answer = await read_at_once(*arguments, **more)
+        await ready.wait()
+        return answer
+
+    monkeypatch.setattr(house.storage, "logs", read)
+    return ready
+
+
+async def test_who_signs_out_while_a_snapshot_is_read_gets_none(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with house.set_up() as page, house.runner("local", "helper") as runner:
+        ready = read_slowly(house, monkeypatch)
+        async with house.browser(page) as browser:
+            await eventually(lambda: len(house.deck.hub.clients) == 1 and house.deck.hub.is_watched("helper"))
+            await page.post("api/auth/logout")
+            ready.set()
+            await runner.tell(a_status("helper", State.STOPPED))
+            assert await browser.closed() == (4401, "You signed out.")
+        await eventually(lambda: not house.deck.hub.clients)
+
+    assert browser.messages == []
+    assert house.deck.hub._audiences["helper"].members == 0
+
+
+async def test_a_bot_that_goes_while_its_snapshot_is_read_is_not_followed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house.set_up() as page, house.runner("local", "helper", "news") as runner:
+        ready = read_slowly(house, monkeypatch)
+        async with house.browser(page) as browser:
+            await eventually(lambda: house.deck.hub.is_watched("helper"))
+            await runner.tell_fleet("news")
+            await eventually(lambda: house.deck.fleet.names() == ["news"])
+            ready.set()
+            await browser.until_shown(lambda shown: bool(shown.stats) and shown.stats["bot"] == "news")
+
+    assert browser.page.places.keys() == {"overview", "bot/news", "log/news"}
+
+
+async def test_who_is_woken_many_times_gets_one_snapshot(house: House) -> None:
+    async with house.set_up() as page, house.runner("local", "helper") as runner, house.browser(page) as browser:
+        await browser.next_of("snapshot")
+        (connection,) = (client.connection for client in house.deck.hub.clients)
+        for _ in range(20):
+            connection.wake()
+        await runner.say("helper", "a line")
+        await browser.next_of("log")
+
+    assert browser.page.counts["snapshot"] == 2
+
+
+async def test_the_kernel_forgets_whom_the_deck_lets_go_of(house: House) -> None:
+    async with house.set_up() as page, house.runner("local", "helper"), house.browser(page, max_queue=1) as stalled:
+        await stalled.next_of("snapshot")
+        stop_reading(stalled)
+        (client,) = house.deck.hub.clients
+        ports = client.connection.transport.get_extra_info("socket").getsockname()[1], port_of(stalled)
+        for number in range(1, 600):
+            house.deck.hub.broadcast_log("helper", [a_line(number, "x" * 10_000)])
+            flush(house.deck.hub)
+        assert client.connection.waiting_bytes > 0
+        client.connection.abort()
+        await eventually(lambda: client.connection not in house.open_websockets())
+        assert ports not in kernel_sockets()
+        stalled.socket.transport.abort()
+
+
+def port_of(browser: LiveBrowser) -> int:
+    port: int = browser.socket.transport.get_extra_info("socket").getsockname()[1]
+    return port
+
+
+def kernel_sockets() -> set[tuple[int, int]]:
+    """Local and remote port of all of them, in whatever state."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {(int(row[1][-4:], 16), int(row[2][-4:], 16)) for row in rows}
+
+
+async def test_the_kernel_itself_cuts_no_page_for_being_slow(house: House) -> None:
+    async with house.set_up() as page, house.runner("local", "helper"), house.browser(page) as browser:
+        await browser.next_of("snapshot")
+        (client,) = house.deck.hub.clients
+        end = client.connection.transport.get_extra_info("socket")
+
+        assert end.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 0
+        client.connection.part(4401, "You signed out.")
+        assert end.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) > 0
+
+
 async def test_a_browser_that_never_reads_delays_nobody_and_is_cut(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_client, "STALLED_AFTER_S", 3.0)
+    monkeypatch.setattr(liveness, "STUCK_S", 3.0)
     text = "x" * 10_000
     async with (
         house.set_up() as page,
@@ -245,7 +324,7 @@ async def test_a_browser_that_never_reads_delays_nobody_and_is_cut(
         await stalled.next_of("snapshot")
         stop_reading(stalled)
         longest, number = 0.0, 0
-        while len(house.deck.hub._clients) == 2:
+        while len(house.deck.hub.clients) == 2:
             number += 1
             assert number < 20_000, "the stalled browser was never cut"
             began = time.monotonic()
@@ -271,10 +350,11 @@ async def test_a_browser_that_never_reads_does_not_hold_up_the_end(house: House)
     async with house.set_up() as page, house.runner("local", "helper"), house.browser(page, max_queue=1) as stalled:
         await stalled.next_of("snapshot")
         stop_reading(stalled)
-        (connection,) = (one for one in house.open_websockets() if "ws" in one.scope["path"])
+        (connection,) = (client.connection for client in house.deck.hub.clients)
         for number in range(1, 600):
             house.deck.logs.add("helper", [a_line(number, "x" * 10_000)])
             house.deck.logs._flush("helper")
+            flush(house.deck.hub)
             await asyncio.sleep(0)
             if not connection.writable.is_set():
                 break

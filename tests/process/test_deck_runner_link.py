@@ -20,6 +20,7 @@ from botdeck.models import Action, Run, State
 from botdeck.protocol import frames
 
 from ..unit.deck_house import House, a_deck, a_status, eventually
+from ..unit.live_page import LivePage
 
 pytestmark = pytest.mark.process
 
@@ -223,12 +224,17 @@ async def test_an_order_without_a_runner_is_refused(house: House) -> None:
     assert nonsense.status_code == 400
 
 
+def states(page: LivePage) -> list[str]:
+    return [bot["state"] for bot in page.fleet["bots"]]
+
+
 async def test_a_bot_whose_runner_is_lost_is_unknown_with_a_reason_and_every_browser_hears_it(house: House) -> None:
     async with house.set_up() as page, house.browser(page) as browser:
         await browser.next_of("snapshot")
         async with house.runner("local", "helper"):
-            await browser.until(lambda m: m["type"] == "bot_status" and m["data"]["state"] == "running")
-        lost = await browser.next_of("bot_status")
+            await browser.until_shown(lambda page: states(page) == ["running"])
+        await browser.until_shown(lambda page: states(page) == ["unknown"])
+        (lost,) = browser.page.fleet["bots"]
         status = (await page.get("api/bots/helper")).json()
 
     assert lost["state"] == status["state"] == "unknown"
@@ -441,7 +447,7 @@ async def test_a_runner_that_dies_in_the_middle_costs_no_line_and_no_noise(
                 await runner.send_data("helper/r1/out", f"{number}\n".encode())
             await runner.until(lambda: runner.acks.get("helper/r1/out", 0) >= 2)
             runner.socket.transport.abort()
-        await browser.until(lambda m: m["type"] == "bot_status" and m["data"]["state"] == "unknown")
+        await browser.until_shown(lambda page: states(page) == ["unknown"])
         async with house.runner("local", "helper") as again:
             await again.say("helper", "the end", run="r2")
             await browser.until(lambda m: m["type"] == "log" and m["data"]["lines"][-1]["text"] == "the end")

@@ -371,3 +371,62 @@ def test_what_arc_and_listeners_of_hikari_refuse_and_raise_is_told(world: World,
     assert (stumbled["where"], stumbled["exception.message"]) == ("listener", "'a listener'")
     assert "botdeck/integrations" not in world.output("bot")
     assert not world.events("bot", "telemetry.error")
+
+
+def test_what_is_said_while_the_connection_is_down_is_counted_when_it_is_back(
+    world: World, discord: FakeDiscord
+) -> None:
+    start(world, discord, HYBRIDS)
+    discord.say("ann", "before")
+    world.wait_for_events("bot", "message.received")
+
+    discord.drop()
+    discord.say("ann", "meanwhile")
+    discord.say("ann", "!both")
+    discord.wait_to_hear("both")
+
+    assert (discord.logins, discord.resumes) == (1, 1)
+    world.wait_for_events("bot", "command.finished")
+    sizes = [message["size"] for message in world.events("bot", "message.received")]
+    assert sizes == [len(text) for text in ("before", "meanwhile", "!both")]
+
+
+TREE_ONLY = """
+import os, discord
+from discord import app_commands
+
+client = discord.Client(intents=discord.Intents.default())
+tree = app_commands.CommandTree(client)
+
+@tree.command()
+async def ping(interaction: discord.Interaction):
+    await interaction.response.defer(ephemeral=True)
+    await interaction.followup.send("pong", ephemeral=True)
+
+@tree.command()
+async def later(interaction: discord.Interaction):
+    await interaction.response.defer()
+    await interaction.followup.send("at last")
+
+@client.event
+async def setup_hook():
+    await tree.sync()
+
+client.run(os.environ["TOKEN"])
+"""
+
+
+def test_a_deferred_answer_is_one_message_and_an_ephemeral_one_is_none(world: World, discord: FakeDiscord) -> None:
+    start_file(world, discord, "discord.py", TREE_ONLY)
+    discord.wait_until(lambda: (None, "later") in discord.commands, "its commands")
+
+    discord.call("ann", "ping")
+    world.wait_for_events("bot", "command.finished")
+    discord.call("ann", "later")
+    world.wait_for_events("bot", "command.finished", 2)
+    world.wait_for_events("bot", "message.sent")
+
+    assert discord.heard == ["pong", "at last"]
+    assert outcomes(world) == [("ping", "ok"), ("later", "ok")]
+    assert [message["size"] for message in world.events("bot", "message.sent")] == [0]  # its text comes as an edit
+    assert not world.events("bot", "telemetry.error")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import httpx2
 from websockets.asyncio.client import ClientConnection, connect
@@ -25,8 +25,10 @@ from botdeck.settings import DeckSettings, RunnerSettings, Settings
 from botdeck.storage import open_storage
 from botdeck.storage.port import Storage
 
+from .live_page import LivePage
+
 PASSWORD = "correct horse battery"
-DEADLINE_S = 5.0
+DEADLINE_S = 20.0
 F = TypeVar("F")
 
 
@@ -106,13 +108,21 @@ class House:
 
     @contextlib.asynccontextmanager
     async def browser(
-        self, page: httpx2.AsyncClient, *, user_id: str = "1", **options: Any
+        self,
+        page: httpx2.AsyncClient,
+        *,
+        user_id: str = "1",
+        bot: str | None = None,
+        resume: Any = None,
+        live: LivePage | None = None,
+        **options: Any,
     ) -> AsyncIterator["LiveBrowser"]:
+        """`live` is what it had before; it says so itself in `resume`, or a test says something else."""
         cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in page.cookies.jar)
         headers = {"Cookie": cookies} if cookies else {}
         options = {"origin": self.origin, "additional_headers": headers, "compression": None, **options}
-        async with connect(self.websocket_url(f"ws/{user_id}"), **options) as socket:
-            yield LiveBrowser(socket)
+        async with connect(self.websocket_url(f"ws/{user_id}{live_query(bot, resume)}"), **options) as socket:
+            yield LiveBrowser(socket, live)
 
     @contextlib.asynccontextmanager
     async def runner(self, name: str = "local", *bots: str, obeys: bool = True) -> AsyncIterator["ScriptedRunner"]:
@@ -147,17 +157,30 @@ async def a_deck(data_dir: Path, *, clock: Clock = SYSTEM_CLOCK, **deck: Any) ->
             yield house
 
 
-class LiveBrowser:
-    """A page on the live channel: keeps what came, and folds it as a page does."""
+def live_query(bot: str | None, resume: Any) -> str:
+    """`resume` as it is, if it is a text."""
+    said = resume if isinstance(resume, str) or resume is None else json.dumps(resume)
+    query = {key: value for key, value in {"bot": bot, "resume": said}.items() if value is not None}
+    return f"?{urlencode(query)}" if query else ""
 
-    def __init__(self, socket: ClientConnection) -> None:
+
+class LiveBrowser:
+    """A page on the live channel. All that it receives is checked, and folded as a page does, by `page`."""
+
+    def __init__(self, socket: ClientConnection, page: LivePage | None = None) -> None:
         self.socket = socket
         self.messages: list[dict[str, Any]] = []
+        self.page = page or LivePage()
+        self.page.connected()
 
     async def receive(self) -> dict[str, Any]:
         async with asyncio.timeout(DEADLINE_S):
-            message: dict[str, Any] = json.loads(await self.socket.recv())
+            return self._heard(await self.socket.recv())
+
+    def _heard(self, text: str | bytes) -> dict[str, Any]:
+        message: dict[str, Any] = json.loads(text)
         self.messages.append(message)
+        self.page.hear(message)
         return message
 
     async def until(self, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
@@ -166,6 +189,12 @@ class LiveBrowser:
             while not fits(message := await self.receive()):
                 pass
         return message
+
+    async def until_shown(self, fits: Callable[[LivePage], bool]) -> None:
+        """Until what the page shows fits, at once or by what comes."""
+        async with asyncio.timeout(DEADLINE_S):
+            while not fits(self.page):
+                await self.receive()
 
     async def next_of(self, kind: str) -> dict[str, Any]:
         data: dict[str, Any] = (await self.until(lambda message: message["type"] == kind))["data"]
@@ -183,7 +212,7 @@ class LiveBrowser:
         async with asyncio.timeout(DEADLINE_S):
             with contextlib.suppress(ConnectionClosed):
                 while True:
-                    self.messages.append(json.loads(await self.socket.recv()))
+                    self._heard(await self.socket.recv())
         return self.socket.close_code or 0, self.socket.close_reason or ""
 
 

@@ -1,7 +1,6 @@
-"""What decides in the deck, without a server: queues, gaps, waits, days."""
+"""What decides in the deck, without a server: gaps, waits, days."""
 
 import asyncio
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -9,200 +8,82 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from botdeck.deck import live_client, log_feed
+from botdeck.deck import log_feed
 from botdeck.deck import tries as tries_module
 from botdeck.deck.clock import SYSTEM_CLOCK, Clock
 from botdeck.deck.dashboard import day_bounds
-from botdeck.deck.envelopes import Envelope, Envelopes
-from botdeck.deck.live_client import Farewell, LiveClient
+from botdeck.deck.envelopes import Envelopes
 from botdeck.deck.log_feed import LogFeed
-from botdeck.deck.messages import Snapshot
-from botdeck.deck.outbox import MOST_LINES, Outbox
 from botdeck.deck.throttle import Throttle
 from botdeck.deck.tries import Tries
 from botdeck.deck.websocket_manager import ConnectionManager
 from botdeck.errors import TooManyTries
-from botdeck.models import BotList, LogLine, Operator, Role
+from botdeck.models import LogLine
 
-from .deck_house import a_line, a_status, eventually
-
-NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-ENVELOPES = Envelopes(epoch="e")
-ANN = Operator(user_id="1", name="ann", role=Role.ADMIN)
-
-
-def a_log(*numbers: int, text: str = "") -> Envelope:
-    return ENVELOPES.log("helper", [a_line(number, text) for number in numbers], NOW)
-
-
-def a_snapshot() -> Envelope:
-    data = Snapshot(
-        server_version="1",
-        time_zone="UTC",
-        stats_interval_s=10,
-        operator=ANN,
-        fleet=BotList(default_bot=None, bots=[]),
-        stats=None,
-        runners=[],
-    )
-    return ENVELOPES.snapshot(data, NOW)
-
-
-def kinds(outbox: Outbox) -> list[str]:
-    return [envelope.kind for envelope, _ in outbox.take()]
-
-
-# The outbox.
-
-
-def test_a_newer_status_takes_the_place_of_the_older_and_overtakes_nothing() -> None:
-    outbox = Outbox()
-    outbox.put(ENVELOPES.status(a_status("helper", restarts=1), NOW))
-    outbox.put(ENVELOPES.bot_list(BotList(default_bot=None, bots=[]), NOW))
-    outbox.put(ENVELOPES.status(a_status("news"), NOW))
-    outbox.put(ENVELOPES.status(a_status("helper", restarts=2), NOW))
-
-    taken = [json.loads(envelope.text(1)) for envelope, _ in outbox.take()]
-
-    assert [(one["type"], one["data"].get("bot")) for one in taken] == [
-        ("bot_list", None),
-        ("bot_status", "news"),
-        ("bot_status", "helper"),
-    ]
-    assert taken[2]["data"]["restarts"] == 2
-    assert outbox.take() == []
-
-
-def test_a_snapshot_takes_the_place_of_everything_before_it() -> None:
-    outbox = Outbox()
-    outbox.put(ENVELOPES.status(a_status("helper"), NOW))
-    outbox.put(a_log(1))
-    outbox.put(a_snapshot())
-    outbox.put(a_log(2))
-
-    assert kinds(outbox) == ["snapshot", "log"]
-
-
-def test_when_lines_are_too_many_the_oldest_go_and_the_next_batch_says_how_many() -> None:
-    outbox = Outbox()
-    for number in range(0, MOST_LINES + 300, 100):
-        outbox.put(a_log(*range(number, number + 100)))
-
-    taken = outbox.take()
-    messages = [json.loads(envelope.text(1, dropped)) for envelope, dropped in taken]
-
-    assert [message["data"]["dropped"] for message in messages] == [300] + [0] * (MOST_LINES // 100 - 1)
-    assert messages[0]["data"]["lines"][0]["id"] == 300
-    assert sum(len(message["data"]["lines"]) for message in messages) == MOST_LINES
-
-
-def test_long_lines_are_bounded_by_their_size() -> None:
-    outbox = Outbox()
-    for number in range(100):
-        outbox.put(a_log(number, text="x" * 16_000))
-
-    taken = outbox.take()
-
-    assert sum(len(envelope.head) for envelope, _ in taken) <= 256 * 1024
-    assert taken[0][1] + len(taken) == 100
-
-
-def test_one_batch_larger_than_the_bound_still_goes_out() -> None:
-    outbox = Outbox()
-    outbox.put(a_log(1, text="x" * 300_000))
-
-    assert kinds(outbox) == ["log"]
-
-
-# A client and its snapshot.
-
-
-class Wire:
-    def __init__(self, *, stuck: bool = False) -> None:
-        self.sent: list[dict[str, object]] = []
-        self.stuck = stuck
-
-    async def send(self, text: str) -> None:
-        if self.stuck:
-            await asyncio.Event().wait()
-        self.sent.append(json.loads(text))
-
-
-def a_client(wire: Wire) -> LiveClient:
-    return LiveClient(
-        wire, operator=ANN, session=None, encode_log=lambda bot, lines, n: ENVELOPES.log(bot, lines, NOW, n)
-    )
-
-
-async def test_lines_published_while_a_snapshot_is_read_are_neither_lost_nor_doubled() -> None:
-    wire = Wire()
-    client = a_client(wire)
-    writing = asyncio.create_task(client.write())
-
-    client.hold("helper")
-    client.put(a_log(1, 2))
-    client.put(a_log(3, 4))
-    client.put(a_log(5))
-    client.release(a_snapshot(), seen_to=3)
-    client.put(a_log(2, 3))
-    client.put(a_log(3, 6))
-    await eventually(lambda: len(wire.sent) == 4)
-    writing.cancel()
-
-    lines = [[line["id"] for line in m["data"]["lines"]] for m in wire.sent[1:]]  # type: ignore[index]
-    assert lines == [[4], [5], [6]]
-    assert [message["seq"] for message in wire.sent] == [1, 2, 3, 4]
-
-
-async def test_what_was_held_for_a_former_subscription_is_not_sent_after_the_snapshot() -> None:
-    wire = Wire()
-    client = a_client(wire)
-    client.hold("news")
-    client.put(a_log(1))
-    client.put(ENVELOPES.status(a_status("helper"), NOW))
-    client.release(a_snapshot(), seen_to=0)
-    writing = asyncio.create_task(client.write())
-    await eventually(lambda: len(wire.sent) > 0)
-    writing.cancel()
-
-    assert [message["type"] for message in wire.sent] == ["snapshot"]
-
-
-async def test_a_writer_that_stands_still_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_client, "STALLED_AFTER_S", 0.01)
-    client = a_client(Wire(stuck=True))
-    client.release(a_snapshot(), seen_to=0)
-
-    farewell = await asyncio.wait_for(client.write(), 5)
-
-    assert farewell == Farewell(4008, "This page took nothing for 0.01 s.")
-
+from .deck_house import a_line, eventually
 
 # The feed of lines.
 
 
+class Told(ConnectionManager):
+    """A hub that a bot is watched on, and what was told of it."""
+
+    def __init__(self) -> None:
+        super().__init__(Envelopes("e", SYSTEM_CLOCK))
+        self.batches: list[tuple[list[int], int]] = []
+        """Ids of the lines, and how many were left out before them."""
+
+    def broadcast_log(self, bot: str, lines: Sequence[LogLine], dropped: int = 0) -> None:
+        self.batches.append(([line.id for line in lines], dropped))
+
+
 async def test_the_first_line_goes_at_once_and_the_next_ones_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_feed, "GAP_S", 0.02)
-    hub = ConnectionManager(ENVELOPES, SYSTEM_CLOCK)
-    wire = Wire()
-    client = hub.connect(wire, ANN, None)
-    client.hold("helper")
-    client.release(a_snapshot(), seen_to=0)
-    writing = asyncio.create_task(client.write())
+    hub = Told()
+    hub.positions("helper")
     feed = LogFeed(hub)
 
     feed.add("helper", [a_line(1)])
+    assert hub.batches == [([1], 0)]
     for number in range(2, 8):
         feed.add("helper", [a_line(number)])
-    await eventually(lambda: len(wire.sent) == 3)
+    await eventually(lambda: len(hub.batches) == 2)
     feed.add("helper", [a_line(number) for number in range(10, 700)])
-    await eventually(lambda: len(wire.sent) == 4)
-    writing.cancel()
+    await eventually(lambda: len(hub.batches) == 3)
     feed.close()
 
-    batches = [m["data"] for m in wire.sent[1:]]
-    assert [[line["id"] for line in batch["lines"]] for batch in batches[:2]] == [[1], [2, 3, 4, 5, 6, 7]]  # type: ignore[index]
-    assert (len(batches[2]["lines"]), batches[2]["dropped"]) == (500, 190)  # type: ignore[index]
+    assert hub.batches[1:] == [([2, 3, 4, 5, 6, 7], 0), (list(range(200, 700)), 190)]
+
+
+async def test_of_long_lines_fewer_go_together_and_the_last_always_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_feed, "MOST_CHARACTERS", 1000)
+    hub = Told()
+    hub.positions("helper")
+    feed = LogFeed(hub)
+
+    feed.add("helper", [a_line(number, "x" * 300) for number in range(1, 6)])
+    feed.add("helper", [a_line(6, "x" * 300), a_line(7, "x" * 2000)])
+    await eventually(lambda: len(hub.batches) == 2)
+    feed.close()
+
+    assert hub.batches == [([3, 4, 5], 2), ([7], 1)]
+
+
+async def test_lines_come_every_50_ms_however_many_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = Told()
+    hub.positions("helper")
+    feed = LogFeed(hub)
+    loop = asyncio.get_running_loop()
+    began, number = loop.time(), 0
+    while loop.time() < began + 4 * log_feed.GAP_S:
+        number += 1
+        feed.add("helper", [a_line(number)])
+        await asyncio.sleep(0)
+    batches, took = len(hub.batches), loop.time() - began
+    await eventually(lambda: sum(len(ids) + dropped for ids, dropped in hub.batches) == number)
+    feed.close()
+
+    assert 1 < batches <= took / log_feed.GAP_S + 1
 
 
 class LinesToCut(Sequence[LogLine]):
@@ -222,14 +103,12 @@ class LinesToCut(Sequence[LogLine]):
 
 
 async def test_lines_that_nobody_sees_are_not_cut_out_of_their_output() -> None:
-    hub = ConnectionManager(ENVELOPES, SYSTEM_CLOCK)
-    client = hub.connect(Wire(), ANN, None)
+    hub = ConnectionManager(Envelopes("e", SYSTEM_CLOCK))
     feed = LogFeed(hub)
     unwatched, first, flood = LinesToCut(1, 9), LinesToCut(10, 1), [LinesToCut(n, 300) for n in (100, 400, 700)]
 
     feed.add("helper", unwatched)
-    client.hold("helper")
-    client.release(a_snapshot(), seen_to=0)
+    hub.positions("helper")
     feed.add("helper", first)
     for lines in flood:
         feed.add("helper", lines)

@@ -13,6 +13,7 @@ from botdeck.deck.main import create_api
 from botdeck.deck.messages import ServerMessage
 from botdeck.deck.permissions import Permission, check_all_declared, declared_routes, public_routes, requires
 from botdeck.deck.schema import openapi_document
+from botdeck.deck.topics import POLICIES
 
 
 @pytest.fixture(scope="module")
@@ -25,17 +26,17 @@ def test_the_document_holds_the_messages_of_the_live_channel(document: dict[str,
     kinds = [reference["$ref"].rsplit("/", 1)[1] for reference in schemas["ServerMessage"]["anyOf"]]
 
     assert len(kinds) == len(TypeAdapter[Any](ServerMessage).json_schema()["anyOf"])
-    assert {schemas[kind]["properties"]["type"]["const"] for kind in kinds} == {
+    updates = {kind for kind in kinds if "seq" in schemas[kind]["properties"]}
+    assert {schemas[kind]["properties"]["type"]["const"] for kind in updates} == set(POLICIES)
+    assert {schemas[kind]["properties"]["type"]["const"] for kind in set(kinds) - updates} == {
         "snapshot",
-        "dashboard_stats",
-        "bot_status",
-        "bot_list",
-        "log",
-        "samples",
-        "runners",
+        "resumed",
+        "gap",
         "heartbeat",
+        "goaway",
     }
-    assert all({"type", "timestamp", "data", "epoch", "seq"} <= set(schemas[kind]["required"]) for kind in kinds)
+    assert all({"type", "timestamp", "data", "epoch"} <= set(schemas[kind]["required"]) for kind in kinds)
+    assert all({"topic", "seq"} <= set(schemas[kind]["required"]) for kind in updates)
     assert schemas["ClientMessage"]["properties"]["type"]["const"] == "subscribe"
 
 

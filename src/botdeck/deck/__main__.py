@@ -5,12 +5,14 @@ import asyncio
 import contextlib
 import json
 import logging
+import resource
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from botdeck.data_dir import make_data_dir
+from botdeck.deck import collector
 from botdeck.deck.auth import OPERATORS
 from botdeck.deck.fleet import BOTS
 from botdeck.deck.hosts import HOSTS
@@ -32,6 +34,7 @@ def main(argv: list[str] | None = None) -> int:
         print(json.dumps(openapi_document(create_api()), indent=2))  # noqa: T201
         return 0
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s deck: %(message)s", stream=sys.stderr)
+    _raise_limit_of_open_files()
     try:
         settings = load_settings(arguments.config)
         make_data_dir(settings.data_dir)
@@ -51,6 +54,14 @@ def _fail(sentence: str, code: int) -> int:
     return code
 
 
+def _raise_limit_of_open_files() -> None:
+    """Each open page is one; many hosts start programs with 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 async def _serve(settings: Settings) -> None:
     listener = listen(settings.deck)
     with contextlib.closing(listener):
@@ -60,6 +71,7 @@ async def _serve(settings: Settings) -> None:
             for kind in (BOTS, HOSTS, OPERATORS, RUNNERS):
                 await storage.documents(kind)
             server = DeckServer(settings, create_app(settings, storage))
+            collector.keep_short()
             with _stopped_by_signals(server):
                 await server.serve(sockets=[listener])
         finally:

@@ -6,6 +6,7 @@ Whoever cannot take all of a write is *behind*, at a position in each topic, unt
 has caught up. So the deck holds at most the rest of one write for anybody.
 """
 
+import itertools
 import os
 from collections.abc import Callable
 from typing import Protocol
@@ -110,7 +111,10 @@ class LiveClient:
 class Shard:
     """Some of an audience. All that are ready have had the same."""
 
+    _numbers = itertools.count()
+
     def __init__(self) -> None:
+        self.number = next(self._numbers)
         self.ready: dict[int, LiveClient] = {}
         """By descriptor."""
         self.members = 0

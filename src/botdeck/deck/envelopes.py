@@ -36,7 +36,9 @@ class Envelopes:
         self._clock = clock
 
     def update(self, kind: str, topic: str, seq: int, data: bytes) -> bytes:
-        return text_frame(b'%b"topic":"%b","seq":%d,"data":%b}' % (self._head(kind), topic.encode(), seq, data))
+        # The name of a bot is in it, and a runner may send any.
+        name = json.dumps(topic).encode()
+        return text_frame(b'%b"topic":%b,"seq":%d,"data":%b}' % (self._head(kind), name, seq, data))
 
     def snapshot(self, shared: SharedSnapshot, operator: Operator) -> bytes:
         return text_frame(

@@ -36,6 +36,7 @@ _ANSWERS: dict[type[errors.BotdeckError], tuple[int, str]] = {
     errors.JoinRefused: (403, "join_refused"),
     errors.ActionRefused: (409, "action_refused"),
     errors.RunnerAway: (503, "runner_away"),
+    errors.DeckBusy: (503, "deck_busy"),
     errors.StorageError: (503, "database_unavailable"),
     errors.StorageConflict: (409, "conflict"),
     errors.SignInFailed: (401, "sign_in_failed"),
@@ -70,7 +71,9 @@ def problem(status: int, detail: str, code: str | None = None, headers: dict[str
 
 def answer_for(error: errors.BotdeckError) -> JSONResponse:
     status, code = next(_ANSWERS[kind] for kind in type(error).__mro__ if kind in _ANSWERS)
-    headers = {"Retry-After": f"{error.retry_after_s:.0f}"} if isinstance(error, errors.TooManyTries) else None
+    headers = None
+    if isinstance(error, errors.TooManyTries | errors.DeckBusy):
+        headers = {"Retry-After": f"{error.retry_after_s:.0f}"}
     return problem(status, str(error), code, headers)
 
 

@@ -10,13 +10,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from botdeck.deck import live_channel
 from botdeck.deck.auth import LONGEST, Sessions, session_key
 from botdeck.deck.errors import answer_for, problem
+from botdeck.deck.live_channel import PREFIX, LiveChannel
 from botdeck.deck.permissions import PRINCIPAL, Principal
 from botdeck.deck.runner_access import AccessEnded, RunnerAccess
 from botdeck.deck.sockets import close_reason
-from botdeck.errors import BotdeckError
+from botdeck.errors import BotdeckError, DeckBusy
 from botdeck.models import Operator, Role
 from botdeck.settings import DeckSettings, Settings
 
@@ -75,7 +75,7 @@ class Guard:
         *,
         settings: Settings,
         api: ASGIApp,
-        live: ASGIApp,
+        live: LiveChannel,
         pages: ASGIApp,
         sessions: Sessions,
         runner_access: RunnerAccess,
@@ -94,6 +94,7 @@ class Guard:
         self._cli_token = cli_token
         self._runner_token = runner_token
         self._root = settings.deck.base_path.rstrip("/")
+        self._live_path = f"{self._root}{PREFIX}".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -105,11 +106,19 @@ class Guard:
             await _refuse(refused, scope, receive, send)
             return
         except BotdeckError as error:
-            await _refuse_for(error, scope, receive, send)
+            await self._refuse_for(error, scope, receive, send)
             return
         if scope["type"] == "http":
             send = _with_headers(send, scope)
         await app(scope, receive, send)
+
+    def refuse_early(self, request: bytes) -> bytes | None:
+        """For the server, which asks before it parses a request: the whole answer when that would be for nothing."""
+        return self._live.refuse_early(request, self._live_path)
+
+    def say_goodbye(self) -> None:
+        """The server is about to end."""
+        self._live.say_goodbye()
 
     async def _let_in(self, scope: Scope, receive: Receive) -> tuple[ASGIApp, Receive]:
         headers = Headers(scope=scope)
@@ -118,6 +127,9 @@ class Guard:
         websocket = scope["type"] == "websocket"
         if not (websocket or path == "/health" or path.startswith(("/api/", "/ws/"))):
             return self._pages, receive
+        live = websocket and path.startswith(PREFIX)
+        if live:
+            self._live.admit()
         method = "WS" if websocket else scope["method"]
         unsafe = websocket or method not in _SAFE
         if (method, path) in self._public:
@@ -128,9 +140,20 @@ class Guard:
         if unsafe and (principal.session is not None or "origin" in headers):
             check_origin(headers, scope, self._settings)
         scope[PRINCIPAL] = principal
-        if websocket and path.startswith(live_channel.PREFIX):
+        if live:
             return self._live, receive
         return self._api, receive if websocket else await _capped(headers, receive)
+
+    async def _refuse_for(self, error: BotdeckError, scope: Scope, receive: Receive, send: Send) -> None:
+        """The deck is too busy, or the credential could not be looked up."""
+        if scope["type"] == "http":
+            await answer_for(error)(scope, receive, _with_headers(send, scope))
+        elif _is_program(scope):
+            await answer_for(error)(scope, receive, send)
+        elif isinstance(error, DeckBusy):
+            await self._live.turn_away(error, scope, receive, send)
+        else:
+            await _close(1013, str(error), receive, send)
 
     def _below_base(self, scope: Scope) -> str:
         path: str = scope["path"]
@@ -272,25 +295,21 @@ def _with_headers(send: Send, scope: Scope) -> Send:
     return with_headers
 
 
-async def _refuse_for(error: BotdeckError, scope: Scope, receive: Receive, send: Send) -> None:
-    """The credential could not be looked up."""
-    if scope["type"] == "websocket":
-        await _close(1013, str(error), receive, send)
-        return
-    await answer_for(error)(scope, receive, _with_headers(send, scope))
-
-
 async def _refuse(refused: Refused, scope: Scope, receive: Receive, send: Send) -> None:
     headers = {"WWW-Authenticate": "Bearer"} if refused.status == 401 else None
     answer = problem(refused.status, str(refused), refused.code, headers)
     if scope["type"] == "http":
         await answer(scope, receive, _with_headers(send, scope))
-    elif b"authorization" in dict(scope["headers"]):
+    elif _is_program(scope):
         # A program reads the answer to its handshake ...
         await answer(scope, receive, send)
     else:
         # ... a page only learns the code with which an accepted connection is closed.
         await _close(refused.close, str(refused), receive, send)
+
+
+def _is_program(scope: Scope) -> bool:
+    return b"authorization" in dict(scope["headers"])
 
 
 async def _close(code: int, reason: str, receive: Receive, send: Send) -> None:

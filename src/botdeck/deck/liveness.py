@@ -2,6 +2,7 @@
 nothing, so that no connection outlives its browser by more than 15 seconds."""
 
 import asyncio
+import itertools
 import logging
 
 from botdeck.deck.audience import LiveClient
@@ -12,21 +13,21 @@ SILENT_S = 12.0
 """Two pings unanswered."""
 STUCK_S = 10.0
 LOOK_S = 1.0
+HEARTBEATS = round(HEARTBEAT_S / LOOK_S)
+"""A part of the browsers with each look."""
 _log = logging.getLogger(__name__)
 
 
 async def keep_in_touch(hub: ConnectionManager) -> None:
     """Runs for as long as the deck."""
     loop = asyncio.get_running_loop()
-    looked_at = heartbeat_at = loop.time()
-    while True:
+    looked_at = loop.time()
+    for turn in itertools.count():
         await asyncio.sleep(LOOK_S)
         now = loop.time()
         try:
             look(hub, now, late_s=max(0.0, now - looked_at - LOOK_S))
-            if now >= heartbeat_at:
-                heartbeat_at = now + HEARTBEAT_S
-                hub.broadcast_heartbeat()
+            hub.broadcast_heartbeat(part=turn % HEARTBEATS, of=HEARTBEATS)
         except Exception:
             _log.exception("Looking after the browsers failed; it goes on in a second")
         looked_at = now
@@ -48,4 +49,7 @@ def _note_progress(client: LiveClient, now: float) -> None:
     waiting = client.connection.waiting_bytes
     if not waiting or waiting != client.stuck_bytes:
         client.stuck_since = now
+        if client.stuck_bytes:
+            # It is slow, but it takes something. Pings go only to those who are ready.
+            client.heard_at = now
     client.stuck_bytes = waiting

@@ -9,6 +9,7 @@ from botdeck.models import LogLine
 
 GAP_S = 0.05
 MOST_AT_ONCE = 500
+MOST_CHARACTERS = 256 * 1024
 """More within one gap than anybody can read: the oldest are left out and counted. All of them are stored."""
 
 
@@ -34,7 +35,19 @@ class _Burst:
         lines = list(self._parts.popleft()[surplus:])
         for part in self._parts:
             lines += part
+        surplus += _cut(lines)
         return lines, self._dropped + surplus
+
+
+def _cut(lines: list[LogLine]) -> int:
+    """How many of the oldest went, since they all are too long; one stays."""
+    size = 0
+    for index in reversed(range(len(lines))):
+        size += len(lines[index].text)
+        if size > MOST_CHARACTERS and index < len(lines) - 1:
+            del lines[: index + 1]
+            return index + 1
+    return 0
 
 
 class LogFeed:

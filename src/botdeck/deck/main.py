@@ -9,10 +9,10 @@ from typing import Any
 
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
-from starlette.types import ASGIApp
 
 from botdeck import __version__
-from botdeck.deck import errors, housekeeping, secret_files
+from botdeck.deck import collector, errors, housekeeping, secret_files
+from botdeck.deck.admission import Admission
 from botdeck.deck.audit import Audit
 from botdeck.deck.auth import Accounts, Sessions
 from botdeck.deck.clock import SYSTEM_CLOCK, Clock
@@ -45,7 +45,7 @@ from botdeck.storage.port import Storage
 _log = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings, storage: Storage, *, clock: Clock = SYSTEM_CLOCK) -> ASGIApp:
+def create_app(settings: Settings, storage: Storage, *, clock: Clock = SYSTEM_CLOCK) -> Guard:
     """The whole deck on an open storage. Writes the tokens into the data directory if they are not there."""
     deck = _put_together(settings, storage, clock)
     api = create_api()
@@ -145,7 +145,7 @@ def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
         logs=logs,
         host_feed=host_feed,
         snapshots=snapshots,
-        live=LiveChannel(hub=hub, fleet=fleet, snapshots=snapshots, envelopes=envelopes),
+        live=LiveChannel(hub=hub, fleet=fleet, snapshots=snapshots, envelopes=envelopes, admission=Admission()),
         runners=runners,
         runner_access=RunnerAccess(storage, clock, fleet),
         check_database=DatabaseCheck(storage, clock),
@@ -163,6 +163,7 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
         asyncio.create_task(keep_in_touch(deck.hub)),
         asyncio.create_task(deck.memory.keep()),
         asyncio.create_task(keep_watch(deck.session_watch)),
+        asyncio.create_task(collector.search_all()),
         asyncio.create_task(housekeeping.keep_house(deck.storage, deck.clock)),
     ]
     try:

@@ -14,16 +14,25 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from botdeck.data_dir import hold_lock, lock_holder
+from botdeck.deck import http_protocol, incoming
+from botdeck.deck.guard import Guard
+from botdeck.deck.http_protocol import DeckHttpProtocol
+from botdeck.deck.incoming import LARGEST_MESSAGE_BYTES
+from botdeck.deck.noise import OnceAMinute
 from botdeck.deck.sockets import DeckWebSocketProtocol
 from botdeck.errors import BotdeckError
-from botdeck.protocol.frames import MAX_FRAME_BYTES
 from botdeck.settings import CONFIG_NAME, DeckSettings, Settings
 
 SEND_BUFFER_BYTES = 128 * 1024
 """Of the kernel, per connection: what a page that stopped reading costs, and how soon that is noticed."""
 DEAD_AFTER_MS = 15_000
-BACKLOG = 512
+"""Of runners and of what is asked over HTTP; pages of the live channel are looked after by `liveness`."""
+BACKLOG = 4096
+"""Connections that the kernel takes while the deck is busy. One more would only come again a second later."""
+ACCEPTED_AT_ONCE = 4
+"""Then whatever else is due has its turn: each of them costs a millisecond."""
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  (translated, not bound)
+_NOISY = ("uvicorn.error", "asyncio", http_protocol.__name__, incoming.__name__)
 _log = logging.getLogger(__name__)
 
 
@@ -50,15 +59,27 @@ def only_deck_of(data_dir: Path) -> Iterator[None]:
 class DeckServer(uvicorn.Server):
     """Says in deck.json where it listens, for as long as it does."""
 
-    def __init__(self, settings: Settings, app: ASGIApp) -> None:
-        super().__init__(_uvicorn_config(app))
+    def __init__(self, settings: Settings, app: Guard) -> None:
+        super().__init__(uvicorn_config(app))
+        self._noise = OnceAMinute()
         self.listening = asyncio.Event()
         self._settings = settings
+        self._app = app
         self._address = settings.data_dir / "deck.json"
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        with self._noise.over(*_NOISY):
+            await super().serve(sockets)
+
+    async def on_tick(self, counter: int) -> bool:
+        self._noise.tell()
+        return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started and sockets:
+            # asyncio has one number for both, the one from the configuration.
+            sockets[0].listen(BACKLOG)
             url = url_of(self._settings.deck, sockets[0])
             aside = self._address.with_name(f".deck.json.{os.getpid()}")
             aside.write_text(json.dumps({"url": url, "pid": os.getpid()}) + "\n")
@@ -70,6 +91,7 @@ class DeckServer(uvicorn.Server):
         with contextlib.suppress(OSError, ValueError):
             if json.loads(self._address.read_text())["pid"] == os.getpid():
                 self._address.unlink()
+        self._app.say_goodbye()
         await super().shutdown(sockets)
 
     def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
@@ -77,17 +99,18 @@ class DeckServer(uvicorn.Server):
         return contextlib.nullcontext()
 
 
-def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
+def uvicorn_config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",
+        http=DeckHttpProtocol,
         ws=DeckWebSocketProtocol,
-        ws_max_size=MAX_FRAME_BYTES,
+        ws_max_size=LARGEST_MESSAGE_BYTES,
         ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,
         log_level="warning",
         access_log=False,
+        backlog=ACCEPTED_AT_ONCE,
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=1,

@@ -2,19 +2,26 @@
 to be told when a connection is full or has drained, and to let go of one that takes nothing any more."""
 
 import asyncio
+import contextlib
+import socket
+import struct
 from typing import Any, Protocol, cast
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
+
+from botdeck.deck.incoming import IncomingWebSocket
 
 EXTENSION = "botdeck.connection"
 WAKE = "botdeck.wake"
 """Type of the event that `wake` has the app receive."""
 LONGEST_REASON_BYTES = 123
 _GRACE_S = 0.5
+_FORGET = struct.pack("ii", 1, 0)
+_CLOSING_MS = 15_000
+"""So long the kernel tries to bring the rest to the peer of a connection that is closing."""
 
 
 class Listener(Protocol):
@@ -31,10 +38,12 @@ class Listener(Protocol):
         """It closes: nothing may be written any more. Its descriptor is closed after this."""
 
 
-class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
+class DeckWebSocketProtocol(IncomingWebSocket):
     """Offers itself to the app in the scope's extensions."""
 
     listener: Listener | None = None
+    woken = False
+    """The app has not received it yet."""
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -42,15 +51,24 @@ class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[EXTENSION] = self
 
-    def limit(self, largest_message: int) -> None:
-        self.conn.max_message_size = largest_message
+    def forget_handshake(self) -> None:
+        """What it said is not asked for any more, and would take as much memory as all the rest of a connection."""
+        self.request.headers.clear()  # the parser keeps the request itself
+        self.response.headers.clear()
+        cast(dict[str, Any], self.scope).clear()
 
     # For a listener, who writes frames and pings by itself.
 
     def attach(self, listener: Listener) -> None:
         """From here on it is told. The connection is full as soon as the kernel does not take all of a write."""
+        if self.transport.is_closing():
+            listener.lost()
+            return
         self.stop_keepalive()
         self.transport.set_write_buffer_limits(high=0)
+        # The kernel counts from the first time that a slow peer had no room, whatever it took since, and so would cut
+        # living ones. Who stands still is for `liveness` to say.
+        self._set(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 0)
         self.listener = listener
 
     @property
@@ -63,10 +81,13 @@ class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
         return self.transport.get_write_buffer_size()
 
     def write(self, data: bytes) -> None:
-        self.transport.write(data)
+        if not self.transport.is_closing():
+            self.transport.write(data)
 
     def wake(self) -> None:
-        self.queue.put_nowait(cast(ASGIReceiveEvent, {"type": WAKE}))
+        if not self.woken:
+            self.woken = True
+            self.queue.put_nowait(cast(ASGIReceiveEvent, {"type": WAKE}))
 
     def part(self, code: int, reason: str, *, last: bytes = b"") -> None:
         if self.close_sent or self.transport.is_closing():
@@ -79,16 +100,23 @@ class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
         self.transport.resume_reading()
         # The other end closes when it has read that; one that does not even take it is let go of.
         patience_s = self.close_timeout if self.writable.is_set() else _GRACE_S
-        self.close_timer = self.loop.call_later(patience_s, self.transport.abort)
+        self.close_timer = self.loop.call_later(patience_s, self.abort)
 
     def abort(self) -> None:
+        """The kernel forgets it, too: it would go on to offer what it has taken to a peer that reads nothing."""
         self._detach()
+        self._set(socket.SOL_SOCKET, socket.SO_LINGER, _FORGET)
         self.transport.abort()
 
     def _detach(self) -> None:
         listener, self.listener = self.listener, None
         if listener:
             listener.lost()
+            self._set(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _CLOSING_MS)
+
+    def _set(self, level: int, option: int, value: int | bytes) -> None:
+        with contextlib.suppress(OSError):  # it broke, or is closed already
+            self.transport.get_extra_info("socket").setsockopt(level, option, value)
 
     def data_received(self, data: bytes) -> None:
         if self.listener:
@@ -102,12 +130,14 @@ class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self.listener:
+        if self.listener and self.writable.is_set():  # what was owed may have filled it again
             self.listener.drained()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._detach()
         super().connection_lost(exc)
+        self.conn.parser.close()
+        untie(self.transport)
 
     def handle_close(self, event: Frame) -> None:
         self._detach()  # nothing may follow a close frame
@@ -121,15 +151,6 @@ class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.close":
             self._detach()
         await super().send(message)
-
-    def send_receive_event_to_app(self) -> None:
-        if self.curr_msg_data_type == "text" and not _is_utf8(b"".join(self.frames)):
-            # uvicorn would log a traceback, and anybody could have it write any number of them.
-            self.frames = []
-            self.conn.send_close(1007)
-            self.handle_parser_exception()
-            return
-        super().send_receive_event_to_app()
 
     # A connection whose buffer is full would not close before the peer reads, which it may never do.
 
@@ -145,6 +166,11 @@ class DeckWebSocketProtocol(WebSocketsSansIOProtocol):
     def _abort_if_stuck(self) -> None:
         if not self.writable.is_set():
             self.transport.abort()
+
+
+def untie(transport: asyncio.BaseTransport) -> None:
+    """A lost connection's transport refers to itself by this, and would stay until the next search for such garbage."""
+    vars(transport).pop("_read_ready_cb", None)
 
 
 class SocketWire:
@@ -182,11 +208,3 @@ class SocketWire:
 def close_reason(sentence: str) -> str:
     """As much of it as a close frame can carry."""
     return sentence.encode()[:LONGEST_REASON_BYTES].decode(errors="ignore")
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

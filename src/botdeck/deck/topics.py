@@ -29,7 +29,7 @@ class Tail:
 
 POLICIES: dict[str, Latest | Tail] = {
     "bot_status": Latest(),
-    "bot_list": Latest(supersedes=("bot_status",)),
+    "bot_list": Latest(supersedes=("bot_status", "samples")),
     "samples": Latest(),
     "runners": Latest(),
     "dashboard_stats": Latest(),
@@ -67,22 +67,23 @@ class Topic:
         self.name = name
         self.seq = seq
         """Of the newest update, or the one that comes before the first."""
+        self._before_first = seq
         self._kept: dict[tuple[str, str | int], Update] = {}
         """By (kind, key), the newest last."""
         self._lines = 0
         self._bytes = 0
         self._counts = deque([0], _COUNTED_BATCHES)
-        """Lines in all after each of the last updates."""
+        """Lines in all after each of the last updates that had any."""
 
     def add(self, kind: str, key: str, encode: Callable[[int], bytes], lines: int = 0) -> Update:
         """`encode` makes the finished frame when it is given the seq."""
         update = Update(self.seq + 1, encode(self.seq + 1), lines)
         self.seq = update.seq
-        self._counts.append(self._counts[-1] + lines)
         policy = POLICIES[kind]
         if isinstance(policy, Latest):
             self._keep_latest(policy, kind, key, update)
         else:
+            self._counts.append(self._counts[-1] + lines)
             self._keep_tail(policy, kind, update)
         return update
 
@@ -96,15 +97,18 @@ class Topic:
         return Missed(updates, self._lines_after(seq) - sum(update.lines for update in updates))
 
     def knows(self, seq: int) -> bool:
-        """Whether somebody who had everything up to there can go on from there."""
-        return self.seq - len(self._counts) < seq <= self.seq
+        """Whether somebody who had everything up to there can go on from there: the newest of each key always is
+        here, but the lines that were dropped since must be known to the unit."""
+        has_lines = len(self._counts) > 1
+        oldest = self.seq - len(self._counts) + 1 if has_lines else self._before_first
+        return oldest <= seq <= self.seq
 
     def _lines_after(self, seq: int) -> int:
         return self._counts[-1] - self._counts[max(0, len(self._counts) - 1 - (self.seq - seq))]
 
     def _keep_latest(self, policy: Latest, kind: str, key: str, update: Update) -> None:
-        for gone in [one for one in self._kept if one[0] in policy.supersedes]:
-            del self._kept[gone]
+        if policy.supersedes:
+            self._kept = {one: kept for one, kept in self._kept.items() if one[0] not in policy.supersedes}
         # To the end: what is kept is in order.
         self._kept.pop((kind, key), None)
         self._kept[kind, key] = update

@@ -8,18 +8,22 @@ import asyncio
 import itertools
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from botdeck.deck.audience import Audience, Connection, LiveClient, Shard
 from botdeck.deck.envelopes import PING, Envelopes, encoded, log_data
 from botdeck.deck.messages import Gap, Resume, RunnerList, SampleList
-from botdeck.deck.topics import OVERVIEW, POLICIES, Latest, Topic, Update, bot_topic, in_writes, log_topic
+from botdeck.deck.topics import OVERVIEW, POLICIES, Tail, Topic, Update, bot_topic, in_writes, log_topic
 from botdeck.models import BotList, BotStatus, DashboardStats, LogLine, Operator, RunnerStatus
 
 SIGN_IN = 4401
 FLUSH_GAP_S = 0.016
+LOG_FRAME_CHARACTERS = 32 * 1024
+"""Of lines in one message, unless a single line is longer: whoever is slow is left with half a message at most."""
+_LINE_CHARACTERS = 160
+"""Of a line without its text."""
 WRITE_BYTES = 64 * 1024
 """One write, unless a single message is longer. What a browser does not take of it waits with the deck."""
 KEPT_EMPTY_S = 60.0
@@ -84,7 +88,7 @@ class ConnectionManager:
 
     def follow(self, client: LiveClient, bot: str | None, first: bytes, positions: dict[str, int]) -> None:
         """Write the frame `first` to it, then whatever comes after the positions (those of another topic do not
-        count), from now on as it is published."""
+        count), from now on as it is published. Nothing happens if it went meanwhile."""
         if client.gone:
             return
         client.leave()
@@ -160,25 +164,25 @@ class ConnectionManager:
 
     def broadcast_log(self, bot: str, lines: Sequence[LogLine], dropped: int = 0) -> None:
         """To those who follow the bot; `dropped` lines before these were left out for all."""
-        if bot in self._audiences:
-            self._publish(log_topic(bot), "log", "", partial(log_data, bot, lines, dropped), len(lines) + dropped)
+        for part in _in_batches(lines):
+            self._publish(log_topic(bot), "log", "", partial(log_data, bot, part, dropped), len(part) + dropped)
+            dropped = 0
 
-    def broadcast_heartbeat(self) -> None:
-        """To everyone who is ready, with a ping."""
+    def broadcast_heartbeat(self, *, part: int, of: int) -> None:
+        """With a ping, to every `of`th shard: thousands of pongs at once would hold up everything else."""
         data = PING + self._envelopes.heartbeat()
         for audience in self._audiences.values():
-            self._enqueue(audience, data, {})
+            self._enqueue([shard for shard in audience.shards if shard.number % of == part], data, {})
 
     def _publish(self, topic_name: str, kind: str, key: str, data: Callable[[], bytes], lines: int = 0) -> None:
         topic = self._topics.get(topic_name)
         if topic is None:
             return  # nobody is there, nor was lately
         policy = POLICIES[kind]
-        if isinstance(policy, Latest):
-            for superseded in [one for one in self._due if one[1] in policy.supersedes]:
-                del self._due[superseded]
-        else:
+        if isinstance(policy, Tail):
             key = str(next(self._batches))
+        elif policy.supersedes:
+            self._due = {one: due for one, due in self._due.items() if one[1] not in policy.supersedes}
         # To the end, not in the older one's place: it must not overtake what came between.
         self._due.pop((topic_name, kind, key), None)
         self._due[topic_name, kind, key] = _Due(topic, kind, key, data, lines)
@@ -203,27 +207,26 @@ class ConnectionManager:
             theirs = [(topic.name, update) for topic, update in updates if topic in audience.topics]
             for part in in_writes(theirs, WRITE_BYTES):
                 data = b"".join(update.frame for _, update in part)
-                self._enqueue(audience, data, {name: update.seq for name, update in part})
+                self._enqueue(audience.shards, data, {name: update.seq for name, update in part})
 
     def _encode(self, due: _Due) -> Update | None:
         topic = due.topic
         try:
-            update = topic.add(
-                due.kind,
-                due.key,
-                lambda seq: self._envelopes.update(due.kind, topic.name, seq, due.data()),
-                due.lines,
-            )
+            data = due.data()
         except Exception:
             # One message that cannot be written must not still all pages.
             _log.exception("A message of the kind %s could not be encoded; it is passed over", due.kind)
-            return None
+            if not due.lines:
+                return None
+            data = log_data(topic.name.removeprefix(log_topic("")), [], due.lines)
         self._published += 1
-        return update
+        return topic.add(
+            due.kind, due.key, lambda seq: self._envelopes.update(due.kind, topic.name, seq, data), due.lines
+        )
 
-    def _enqueue(self, audience: Audience, data: bytes, advance: dict[str, int]) -> None:
+    def _enqueue(self, shards: Iterable[Shard], data: bytes, advance: dict[str, int]) -> None:
         idle = not self._writes
-        self._writes += [_Write(shard, data, advance) for shard in audience.shards if shard.ready]
+        self._writes += [_Write(shard, data, advance) for shard in shards if shard.ready]
         if idle and self._writes:
             asyncio.get_running_loop().call_soon(self._write_some)
 
@@ -250,22 +253,32 @@ class ConnectionManager:
         if client.shard:
             self._finish(client.shard)
         while client.shard and client.behind is not None and not client.connection.waiting_bytes:
-            gaps, updates = self._missed(self._audiences[client.bot], client.behind)
+            audience = self._audiences[client.bot]
+            if not all(topic.knows(client.behind[topic.name]) for topic in audience.topics):
+                client.connection.abort()  # so slow that its gap cannot be told: it gets a snapshot when it comes back
+                return
+            gaps, updates = self._missed(audience, client.behind)
             part = next(in_writes(updates, WRITE_BYTES), None)
             if part is None:
                 client.shard.caught_up(client)
                 return
-            client.behind |= {name: update.seq for name, update in part}
-            client.connection.write(b"".join([*gaps, *(update.frame for _, update in part)]))
+            advance = {name: update.seq for name, update in part}
+            # The gap of a topic of which nothing fits in is told with the next part, and once.
+            told = [gap for name, gap in gaps.items() if name in advance]
+            client.behind |= advance
+            client.connection.write(b"".join([*told, *(update.frame for _, update in part)]))
 
-    def _missed(self, audience: Audience, positions: dict[str, int]) -> tuple[list[bytes], list[tuple[str, Update]]]:
-        gaps, updates = [], []
+    def _missed(
+        self, audience: Audience, positions: dict[str, int]
+    ) -> tuple[dict[str, bytes], list[tuple[str, Update]]]:
+        """The gaps to tell, by topic, and what comes after them."""
+        gaps, updates = {}, []
         for topic in audience.topics:
             seq = positions[topic.name]
             missed = topic.since(seq)
             if len(missed.updates) < topic.seq - seq:
                 gap = Gap(topic=topic.name, to=topic.seq, dropped=missed.dropped)
-                gaps.append(self._envelopes.gap(gap))
+                gaps[topic.name] = self._envelopes.gap(gap)
             updates += [(topic.name, update) for update in missed.updates]
         return gaps, updates
 
@@ -281,3 +294,15 @@ class ConnectionManager:
             self._published += 1
             self._topics[name] = Topic(name, self._published)
         return self._topics[name]
+
+
+def _in_batches(lines: Sequence[LogLine]) -> Iterator[Sequence[LogLine]]:
+    start = size = 0
+    for index, line in enumerate(lines):
+        length = len(line.text) + _LINE_CHARACTERS
+        if size and size + length > LOG_FRAME_CHARACTERS:
+            yield lines[start:index]
+            start, size = index, 0
+        size += length
+    if start < len(lines):
+        yield lines[start:]

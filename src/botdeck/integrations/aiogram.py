@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import time
+import weakref
 
 from botdeck.integrations import telegram_chat as chat
 from botdeck.integrations.frames import without_ours
@@ -55,12 +56,14 @@ class _Calls:
 
     def __init__(self) -> None:
         self.polling = Polling()
+        self._sessions: weakref.WeakSet[Any] = weakref.WeakSet()
 
     @guard
     def attach(self, *bots: Any) -> None:
         """Bots may come while the Dispatcher runs."""
         for bot in bots:
-            if bot is not None and self.observe not in bot.session.middleware:
+            if bot is not None and bot.session not in self._sessions:
+                self._sessions.add(bot.session)
                 bot.session.middleware(self.observe)
         self.polling.beat_from(asyncio.get_running_loop())
 

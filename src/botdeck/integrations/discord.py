@@ -295,10 +295,9 @@ def _knows(package: str, bot: Any, interaction: Any) -> bool | None:
             data["name"] in of for of in (bot.all_slash_commands, bot.all_user_commands, bot.all_message_commands)
         )
     if package == "nextcord":
-        server = int(data["guild_id"]) if data.get("guild_id") else None
-        signature = (data["name"], int(data.get("type", 1)), server)
         by_id = bot.get_application_command(int(data["id"]))
-        return (by_id or bot._connection.get_application_command_from_signature(*signature)) is not None
+        # It goes by names itself until it has learnt the id.
+        return by_id is not None or any(data["name"] == each.name for each in bot.get_all_application_commands())
     return None
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SLASH_COMMAND, USER_MENU = 1, 2
 FOLLOW_UP_LATER = 5
-EPHEMERAL = 1 << 6
+EPHEMERAL, LOADING = 1 << 6, 1 << 7
 INVENTED_COMMAND_ID = "1300000000000000001"
 """Of a slash command that people call although the bot has not registered it."""
 
@@ -47,6 +47,7 @@ class FakeDiscord:
         """(method, path) of calls that are refused, and the HTTP status that they get."""
         self._shards = shards
         self._people: dict[str, Json] = {}
+        self._deferred: dict[str, Json] = {}
         self._changed = threading.Condition()
         self._gateway = Gateway(self.bot, self._server, self._notify)
         self._rest = RestServer(self._answer)
@@ -129,7 +130,7 @@ class FakeDiscord:
     def _server(self) -> Json:
         return shapes.server([shapes.member(self.bot)], 2 + len(self._people))
 
-    def _tell(self, message: Json) -> str:
+    def _tell(self, message: Json, event: str = "MESSAGE_CREATE") -> str:
         """Bots without the privileged intent get no text but their own."""
 
         def seen_by(session: Session) -> Json | None:
@@ -138,7 +139,7 @@ class FakeDiscord:
             own = message["author"]["id"] == self.bot["id"]
             return message if own or session.intents & MESSAGE_CONTENT else {**message, "content": ""}
 
-        self._gateway.dispatch("MESSAGE_CREATE", seen_by)
+        self._gateway.dispatch(event, seen_by)
         return str(message["id"])
 
     # The REST API: what is answered is (status, body), and None is no content
@@ -154,7 +155,7 @@ class FakeDiscord:
             "soundboard-default-sounds": lambda _: (200, []),  # py-cord gets ready with these only
             "channels": self._channels,
             "interactions": self._interaction,
-            "webhooks": lambda route: (200, self._reply(route.body)),
+            "webhooks": lambda route: (200, self._follow_up(route)),
             "applications": self._commands,
         }
         answer = answers.get(route.parts[0])
@@ -176,19 +177,37 @@ class FakeDiscord:
 
     def _interaction(self, route: Route) -> tuple[int, Any]:
         kind, data = route.body.get("type"), route.body.get("data") or {}
-        message = shapes.message(self.bot, "") if kind == FOLLOW_UP_LATER else self._reply(data)
+        message = self._defer(route.parts[2], data) if kind == FOLLOW_UP_LATER else self._reply(data)
         if route.query.get("with_response") not in ("1", "true"):
             return 204, None
         told = {"id": route.parts[1], "type": 2, "response_message_id": message["id"]}
         return 200, {"interaction": told, "resource": {"type": kind, "message": message}}
 
-    def _reply(self, data: Json) -> Json:
-        return self._bot_says(data, application_id=shapes.BOT_ID, webhook_id=shapes.BOT_ID)
+    def _defer(self, token: str, data: Json) -> Json:
+        """People see "fakebot is thinking" in a message, whose text comes as an edit."""
+        message = self._reply({**data, "content": "", "flags": (data.get("flags") or 0) | LOADING}, heard=False)
+        self._deferred[token] = message
+        return message
 
-    def _bot_says(self, data: Json, **more: Any) -> Json:
+    def _follow_up(self, route: Route) -> Json:
+        deferred = self._deferred.pop(route.parts[2], None)
+        if deferred is None and route.method == "POST":
+            return self._reply(route.body)
+        said = deferred or shapes.message(self.bot, "", application_id=shapes.BOT_ID, webhook_id=shapes.BOT_ID)
+        edited = {**said, "content": route.body.get("content") or "", "flags": said["flags"] & ~LOADING}
+        self.heard.append(edited["content"])
+        if not edited["flags"] & EPHEMERAL:
+            self._tell(edited, "MESSAGE_UPDATE")
+        return edited
+
+    def _reply(self, data: Json, *, heard: bool = True) -> Json:
+        return self._bot_says(data, heard=heard, application_id=shapes.BOT_ID, webhook_id=shapes.BOT_ID)
+
+    def _bot_says(self, data: Json, *, heard: bool = True, **more: Any) -> Json:
         flags = data.get("flags") or 0
         message = shapes.message(self.bot, data.get("content") or "", flags=flags, **more)
-        self.heard.append(message["content"])
+        if heard:
+            self.heard.append(message["content"])
         if not flags & EPHEMERAL:  # these are for one person and no event
             self._tell(message)
         return message

@@ -15,9 +15,12 @@ function telegram() {
     };
 }
 
+// The library itself is left for the bot to load.
 function discord() {
-    const library = require(require.resolve("discord.js", { paths: [path.dirname(process.argv[1])] }));
-    library.DefaultRestOptions.api = address.replace(/\/v10$/, "");
+    const undici = require(require.resolve("undici", { paths: [path.dirname(process.argv[1])] }));
+    const agent = new undici.Agent();
+    const { origin } = new URL(address);
+    undici.setGlobalDispatcher({ dispatch: (options, handler) => agent.dispatch({ ...options, origin }, handler) });
 }
 
 ({ telegram, discord })[platform]?.();

@@ -1,0 +1,1 @@
+"""Pages that are cut, in every manner, while everything changes."""

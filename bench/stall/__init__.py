@@ -1,0 +1,1 @@
+"""Pages that stop reading among a thousand that go on."""
