@@ -1,36 +1,11 @@
 """slixmpp on a real prosody, with slixmpp clients as people."""
 
 import contextlib
-import shutil
-import tempfile
-from pathlib import Path
 
-from ..irc_world import free_port, wait_for
-from .person import Person
+from ..irc_world import wait_for
+from .prosody import PEOPLE, Prosody
 from .relay import Relay
-from .server import answers, start_as_nobody
-from .stage import DEADLINE_S, HERE, BotProcess, Environment, Stage
-
-CONFIG = """\
-pidfile = ""
-data_path = "{home}/data"
-certificates = "{home}"
-interfaces = {{ "127.0.0.1" }}
-c2s_ports = {{ {port} }} s2s_ports = {{ }} http_ports = {{ }} https_ports = {{ }}
-modules_enabled = {{ "roster"; "saslauth"; "disco" }}
-modules_disabled = {{ "s2s"; "tls"; "posix" }}
-c2s_require_encryption = false
-allow_unencrypted_plain_auth = true
-authentication = "internal_plain"
-log = {{ info = "*console" }}
-VirtualHost "localhost"
-Component "rooms.localhost" "muc"
-  modules_enabled = {{ "muc_mam" }}
-  muc_room_locking = false
-  muc_room_default_public_jids = true
-"""
-"""In this room people see each other's addresses, and each message gets an id from the server."""
-PEOPLE = ("ann", "bob")
+from .stage import DEADLINE_S, BotProcess, Stage
 
 
 class SlixmppStage(Stage):
@@ -45,30 +20,11 @@ class SlixmppStage(Stage):
 
     def open(self) -> None:
         self._ends = contextlib.ExitStack()
-        home = Path(tempfile.mkdtemp(prefix="botdeck-prosody-", dir="/var/tmp"))
-        self._ends.callback(shutil.rmtree, home)
-        port = free_port()
-        self._write_home(home, port)
-        server = start_as_nobody(["prosody", "--config", str(home / "prosody.cfg.lua"), "-F"], home)
-        self._ends.callback(server.close)
-        wait_for(lambda: answers(port), f"prosody: {server.log()}", DEADLINE_S)
-        self._relay = Relay(port)
+        prosody = Prosody()
+        self._ends.callback(prosody.close)
+        self._relay = Relay(prosody.port)
         self._ends.callback(self._relay.close)
-        self._people = {name: self._person(name, port, home) for name in PEOPLE}
-
-    def _write_home(self, home: Path, port: int) -> None:
-        (home / "prosody.cfg.lua").write_text(CONFIG.format(home=home, port=port))
-        accounts = home / "data/localhost/accounts"
-        accounts.mkdir(parents=True)
-        for name in ("bot", *PEOPLE):
-            (accounts / f"{name}.dat").write_text(f'return {{ ["password"] = "pw-{name}"; }};\n')
-
-    def _person(self, name: str, port: int, home: Path) -> Person:
-        command = [Environment(self.requirements).python(), str(HERE / "people/xmpp.py"), name, str(port)]
-        person = Person(command, home / f"{name}.log")
-        self._ends.callback(person.close)
-        wait_for(lambda: ["here", name] in person.saw(), f"{name} in the room", DEADLINE_S)
-        return person
+        self._people = {name: prosody.person(name) for name in PEOPLE}
 
     def close(self) -> None:
         self._ends.close()
