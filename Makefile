@@ -65,7 +65,7 @@ browser:
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -qq -y --no-install-recommends chromium; } >/dev/null
 
 servers:
-	@missing="$$(for it in ngircd ii prosody; do PATH="$$PATH:/usr/sbin" command -v $$it >/dev/null || echo $$it; done)"; [ -z "$$missing" ] || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -qq -y --no-install-recommends $$missing; } >/dev/null
+	@tests/install-servers.sh
 
 check: $(INSTALLED) $(MODULES) ## Lint, format, types; of Python and TypeScript
 	$(BIN)/ruff check .

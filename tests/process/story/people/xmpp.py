@@ -1,5 +1,5 @@
-"""A person in a room: says each line of its input there (or, with `/msg ADDRESS`, to one), and prints what it sees, a line
-of JSON each."""
+"""A person in a room: says each line of its input there (or, with `/msg ADDRESS`, to one), and prints what happens, a
+line of JSON each."""
 
 import asyncio
 import json
