@@ -16,13 +16,13 @@ bot = AsyncClient(os.environ["HOMESERVER"], "@bot:localhost")
 async def said(room, event):
     if event.sender == bot.user_id:
         return
+    began = time.perf_counter()
     await bot.room_read_markers(room.room_id, event.event_id, event.event_id)
     if event.body == "!ping":
         await say(room, "pong")
     elif event.body == "!boom":
         raise LookupError("no such thing")
     elif event.body == "!slow":
-        began = time.perf_counter()
         await say(room, "working")
         await asyncio.sleep(0.3)
         await say(room, "done")
