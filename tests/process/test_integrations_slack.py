@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import pytest
 
 from botdeck.testing.slack import CHANNEL_ID, TEAM_ID, FakeSlack
 
-from .irc_world import World, wait_for
+from .irc_world import World, free_port, wait_for
+from .story.server import answers
 from .story.stage import Environment
 
 pytestmark = pytest.mark.process
@@ -56,6 +59,23 @@ def rest():
     pass
 
 SocketModeHandler(app, "xapp-1", ping_interval=1).start()
+"""
+
+WEB_BOT = """\
+import os
+from slack_bolt import App
+from slack_sdk import WebClient
+
+app = App(
+    client=WebClient(token="xoxb-1", base_url=os.environ["SLACK_API_URL"]),
+    signing_secret="any", request_verification_enabled=False,
+)
+
+@app.command("/ping")
+def ping(ack):
+    ack("pong")
+
+app.start(port=int(os.environ["PORT"]))
 """
 
 
@@ -175,3 +195,20 @@ def test_a_connection_lost_without_a_word_is_told_and_one_that_slack_changes_is_
     assert before == ["gateway.ready"]
     assert len(world.events("bot", "gateway.disconnect")) == 1
     assert not world.events("bot", "telemetry.error")
+
+
+def test_an_app_that_slack_calls_by_http_is_counted_as_well(slack: FakeSlack) -> None:
+    port = free_port()
+    with closing(World()) as world:
+        (world.home / "bot.py").write_text(WEB_BOT)
+        env = {"SLACK_API_URL": slack.api_url, "PORT": str(port)}
+        world.start("bot", [Environment("slack-bolt").python(), str(world.home / "bot.py")], env=env, autoload=True)
+        wait_for(lambda: answers(port), "the app's server")
+        called = {"command": "/ping", "user_id": "U1", "user_name": "ann", "team_id": "T1", "channel_id": "C1"}
+        with urlopen(f"http://127.0.0.1:{port}/slack/events", urlencode(called).encode()) as answer:
+            assert answer.read() == b"pong"
+
+        (command,) = world.wait_for_events("bot", "command.finished")
+        (sent,) = world.wait_for_events("bot", "message.sent")
+        assert (command["command.name"], command["outcome"], sent["size"]) == ("ping", "ok", 4)
+        assert not {"heartbeat", "telemetry.error"} & {event["event"] for event in world.events("bot")}
