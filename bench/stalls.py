@@ -59,7 +59,8 @@ class Trial:
             return figures
         return figures | {
             "gone_after_s": round(gone_after_s, 1),
-            "deck_grew_kb_each": round((largest - before) / count, 1),
+            # What one costs is lost in what a deck's memory does by itself.
+            "deck_grew_kb_each": round((largest - before) / count, 1) if count == MANY else None,
             "in_the_kernel_kb": round(waiting / 1024),
         }
 
@@ -112,7 +113,7 @@ def measure(pages: int, seconds: float, rounds: int) -> tuple[dict[str, report.F
 
 def _calmest(rounds: list[report.Figures]) -> report.Figures:
     """Of each figure the least: what a round has more, the machine added. But nobody may be lost in any."""
-    least = {key: min(figures[key] for figures in rounds) for key in rounds[0]}
+    least = {key: value and min(figures[key] for figures in rounds) for key, value in rounds[0].items()}
     return least | {"lost": sum(figures["lost"] for figures in rounds)}
 
 

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from botdeck.sdk.install import copy_sdk
+from botdeck.runner.environment import node_options
+from botdeck.sdk.install import copy_sdk, node_preload
 from botdeck.settings import BotSettings, load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -129,6 +130,7 @@ class World:
         if autoload:
             path = [str(self.autoload), *filter(None, [environment.get("PYTHONPATH")])]
             environment["PYTHONPATH"] = os.pathsep.join(path)
+            environment |= node_options("", node_preload(self.autoload))
             environment |= {"BOTDECK_BOT": name, "BOTDECK_RUN": "run-1", "BOTDECK_EVENTS": str(self.events_file(name))}
             self.events_file(name).touch()
             self.events_file(name).chmod(0o666)

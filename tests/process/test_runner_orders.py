@@ -288,6 +288,7 @@ async def test_a_bot_finds_its_environment_and_none_of_ours(house: RunnerHouse, 
         "BOTDECK_EVENTS": str(house.data_dir / "runner" / "bots" / "bot" / run / "events"),
     }
     assert environment["PYTHONPATH"].startswith(str(house.data_dir / "runner" / "sdk"))
+    assert environment["NODE_OPTIONS"].startswith(f'--require "{house.data_dir}/runner/sdk/')
     assert session
     assert cwd == str(house.folder)
     assert [fd for fd in fds if fd > 2 and fd < 64 and fd != max(f for f in fds if f < 64)] == []

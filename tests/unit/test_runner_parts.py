@@ -349,6 +349,21 @@ def test_the_autoload_folder_goes_before_a_python_path_of_the_bots_own() -> None
     assert "PYTHONPATH" not in environment(bot(), {}, autoload=None)
 
 
+def test_node_loads_our_file_after_what_the_bot_has_it_load(tmp_path: Path) -> None:
+    folder = tmp_path / 'a "fine" \\ place'
+    autoload, preload = folder / "autoload", folder / "node/botdeck.cjs"
+    assert "NODE_OPTIONS" not in environment(bot(), {}, autoload)  # Node would not start without the file
+
+    preload.parent.mkdir(parents=True)
+    preload.touch()
+
+    quoted = f'--require "{tmp_path}/a \\"fine\\" \\\\ place/node/botdeck.cjs"'
+    assert environment(bot(), {}, autoload)["NODE_OPTIONS"] == quoted
+    own = {"NODE_OPTIONS": "--max-old-space-size=100"}
+    assert environment(bot(env=own), {}, autoload)["NODE_OPTIONS"] == f"--max-old-space-size=100 {quoted}"
+    assert environment(bot(instrument=False), own, autoload)["NODE_OPTIONS"] == "--max-old-space-size=100"
+
+
 def test_an_environment_that_no_program_can_be_given_is_told_in_words(tmp_path: Path) -> None:
     (tmp_path / "env").write_text("A=1\nTOKEN=x\0y\n")
 

@@ -20,7 +20,7 @@ def test_the_copy_is_readable_by_every_user_whatever_the_umask(tmp_path: Path) -
         os.umask(before)
 
     for name, mode in modes(tmp_path / "sdk").items():
-        assert mode == (0o644 if name.endswith(".py") else 0o755), name
+        assert mode == (0o644 if name.endswith((".py", ".cjs")) else 0o755), name
 
 
 def test_the_copy_holds_what_bots_load_and_nothing_of_deck_or_runner(tmp_path: Path) -> None:

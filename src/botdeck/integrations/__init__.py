@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 ADAPTERS = {
+    "aiogram": "botdeck.integrations.aiogram",
     "arc": "botdeck.integrations.hikari",
     "discord": "botdeck.integrations.discord",
     "disnake": "botdeck.integrations.discord",
@@ -28,6 +29,7 @@ ADAPTERS = {
     "irc": "botdeck.integrations.irc",
     "nextcord": "botdeck.integrations.discord",
     "sopel": "botdeck.integrations.sopel",
+    "telegram": "botdeck.integrations.telegram",
 }
 """A library's package, and its adapter. `autoload/botdeck_late.py` lists where bots that are not changed come by."""
 

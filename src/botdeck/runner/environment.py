@@ -11,6 +11,7 @@ from typing import Any
 
 from botdeck.errors import BotdeckError, ConfigError
 from botdeck.runner.spawner import SystemUser
+from botdeck.sdk.install import node_preload
 from botdeck.settings import BotSettings, parse_env_file
 
 
@@ -42,7 +43,7 @@ def bot_environment(
     bot: BotSettings, *, own: Mapping[str, str], user: SystemUser | None, run: str, events: Path, autoload: Path | None
 ) -> dict[str, str]:
     """`own` is the runner's environment; nothing of it that begins with BOTDECK_ is passed on. `autoload` is the folder
-    through which Python bots are instrumented. Raises CannotRun. Reads a file, so it is called in a thread."""
+    through which bots are instrumented. Raises CannotRun. Reads a file, so it is called in a thread."""
     environment = without_botdeck(own)
     if user is not None:
         environment |= {"HOME": user.home, "USER": user.name, "LOGNAME": user.name}
@@ -59,8 +60,17 @@ def bot_environment(
     if bot.instrument and autoload is not None:
         paths = [str(autoload), environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+        environment |= node_options(environment.get("NODE_OPTIONS", ""), node_preload(autoload))
     environment |= {"BOTDECK_BOT": bot.name, "BOTDECK_RUN": run, "BOTDECK_EVENTS": str(events)}
     return environment
+
+
+def node_options(others: str, preload: Path) -> dict[str, str]:
+    """NODE_OPTIONS with the file that Node loads first. Node would not start at all if the file were missing."""
+    if not preload.is_file():
+        return {}
+    quoted = str(preload).replace("\\", "\\\\").replace('"', '\\"')
+    return {"NODE_OPTIONS": f'{others} --require "{quoted}"'.lstrip()}
 
 
 def without_botdeck(environment: Mapping[str, str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 _PACKAGE = Path(__file__).resolve().parents[1]
 _PARTS = ("__init__.py", "sdk", "integrations")
 _AUTOLOAD = Path("botdeck", "integrations", "autoload")
+_KINDS = {".py", ".cjs"}
 
 
 def copy_sdk(target: Path) -> Path:
@@ -35,8 +36,14 @@ def copy_sdk(target: Path) -> Path:
 
 
 def _files() -> dict[Path, bytes]:
-    paths = [path for part in _PARTS for path in sorted([_PACKAGE / part, *(_PACKAGE / part).rglob("*.py")])]
-    return {Path("botdeck", path.relative_to(_PACKAGE)): path.read_bytes() for path in paths if path.is_file()}
+    paths = [path for part in _PARTS for path in sorted([_PACKAGE / part, *(_PACKAGE / part).rglob("*")])]
+    found = [path for path in paths if path.suffix in _KINDS and path.is_file()]
+    return {Path("botdeck", path.relative_to(_PACKAGE)): path.read_bytes() for path in found}
+
+
+def node_preload(autoload: Path) -> Path:
+    """What Node is to load before a bot, in the same copy."""
+    return autoload.parent / "node" / "botdeck.cjs"
 
 
 def _lay_out(files: dict[Path, bytes], target: Path, final: Path) -> None:

@@ -62,8 +62,9 @@ class _Handler(BaseHTTPRequestHandler):
         status, said = self.answer(Route(self.command, url.path.removeprefix(API), query, body))
         data = b"" if said is None else json.dumps(said).encode()
         self.send_response(status)
-        # With a charset behind it, discord.py takes the answer for plain text.
-        self.send_header("Content-Type", "application/json")
+        # With a charset behind it, discord.py takes the answer for plain text; discord.js reads even an empty one.
+        if data:
+            self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
         if status == 429:
             self.send_header("Retry-After", "0.1")

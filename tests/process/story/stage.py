@@ -94,6 +94,8 @@ class Stage(ABC):
     """The connection is one that drops, and both that and its return are told."""
     says_when_it_fails: Sequence[str] = ()
     """What the library itself tells people when a command raises."""
+    raises = "raise LookupError"
+    """In the stack trace of the command that fails."""
     one_line = False
     """Its bot is also started with the one line (for at least one stage of an adapter)."""
     outcomes: Sequence[tuple[str, str]] = (("ping", "ok"), ("boom", "error"), ("slow", "ok"), ("ping", "ok"))

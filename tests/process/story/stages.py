@@ -1,9 +1,12 @@
 """Every library that the story is played with. A new one is a `Stage` in a `stage_*.py` of its own and a row here."""
 
-from . import stage_discord, stage_hikari
+from . import stage_discord, stage_hikari, stage_telegram
 from .stage import Stage
+from .stage_discordjs import DiscordJs
 
 STAGES: list[type[Stage]] = [
     *stage_discord.STAGES,
     *stage_hikari.STAGES,
+    *stage_telegram.STAGES,
+    DiscordJs,
 ]

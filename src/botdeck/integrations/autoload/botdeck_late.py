@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 LATE = {
+    "aiogram.dispatcher.dispatcher": [("Dispatcher", "emit_startup")],
     "discord.client": [("Client", "login")],
     "disnake.client": [("Client", "login")],
     "hikari.impl.gateway_bot": [("GatewayBot", "start")],
@@ -28,6 +29,7 @@ LATE = {
     "irc.client_aio": [("AioReactor", "process_forever")],
     "nextcord.client": [("Client", "login")],
     "sopel.bot": [("Sopel", "run")],
+    "telegram.ext._application": [("Application", "initialize")],
 }
 """In which module, the method of which class is called once, on a bot that is complete by then."""
 
