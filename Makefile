@@ -94,4 +94,4 @@ wheel: $(INSTALLED) ## Build the distribution with the pages inside
 	$(BIN)/python -m build --no-isolation
 
 clean:
-	rm -rf $(VENV) .bench frontend/node_modules src/botdeck/deck/static dist
+	rm -rf $(VENV) .bench .bots frontend/node_modules src/botdeck/deck/static dist

@@ -15,6 +15,7 @@ from botdeck.integrations import instrument
 from botdeck.sdk.client import emit, error, flush
 from botdeck.sdk.commands import command
 from botdeck.sdk.heartbeat import beat_from, heartbeat
+from botdeck.sdk.samples import sampler
 
 TYPE_CHECKING = False  # the real one would load `typing` into every bot
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = [
     "flush",
     "heartbeat",
     "instrument",
+    "sampler",
 ]
 
 

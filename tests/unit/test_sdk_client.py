@@ -3,6 +3,8 @@
 import json
 import os
 import resource
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -185,20 +187,22 @@ def test_a_torn_line_does_not_damage_its_neighbour(tmp_path: Path) -> None:
     assert [(event["event"], event.get("count")) for event in rest] == [("telemetry.dropped", 1), ("after", None)]
 
 
-def test_a_descriptor_that_became_the_bots_own_file_is_left_alone(tmp_path: Path) -> None:
-    events, diary = tmp_path / "events", tmp_path / "diary"
-    writer = FileWriter(str(events))
-    client = Client(writer, run="r")
-    client.emit("before", {})
-    os.close(writer._fd)  # as a bot does that turns itself into a daemon
-    own = os.open(diary, os.O_WRONLY | os.O_CREAT)
-    assert own == writer._fd
+@pytest.mark.parametrize("limit", [4096, 1024, 256, 20])
+def test_files_of_a_bot_that_closed_all_descriptors_stay_its_own(tmp_path: Path, limit: int) -> None:
+    code = f"""
+import os, resource
+resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))
+import botdeck
+botdeck.emit("before")
+os.closerange(3, {limit})  # as a bot does that turns itself into a daemon
+diaries = [os.open("diary", os.O_WRONLY | os.O_CREAT) for _ in range({min(limit - 10, 500)})]
+botdeck.emit("after")
+"""
+    environment = {**os.environ, "BOTDECK_EVENTS": "events", "PYTHONPATH": str(Path(botdeck.__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
 
-    client.emit("after", {})
-
-    os.close(own)
-    assert diary.read_bytes() == b""
-    assert [event["event"] for event in read(events)] == ["bot.started", "before", "after"]
+    assert (tmp_path / "diary").read_bytes() == b""
+    assert [event["event"] for event in read(tmp_path / "events")] == ["bot.started", "before", "after"]
 
 
 def test_a_relative_path_is_kept_when_the_bot_changes_its_folder(

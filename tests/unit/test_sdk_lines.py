@@ -3,17 +3,37 @@
 import ast
 import enum
 import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 import botdeck
 from botdeck.protocol import events
-from botdeck.sdk import lines
+from botdeck.sdk import fast_json, lines
 
 PACKAGE = Path(botdeck.__file__).parent
 GUEST_FILES = [PACKAGE / "__init__.py", *(PACKAGE / "sdk").rglob("*.py"), *(PACKAGE / "integrations").rglob("*.py")]
+
+
+@pytest.fixture(params=["json", "orjson", "msgspec"], autouse=True)
+def _encoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the bot's environment has, the lines are the same."""
+    monkeypatch.setattr(lines, "_flat", lines._flat_encoder() if request.param == "json" else encoder(request.param))
+
+
+def encoder(name: str) -> Callable[[dict[str, object]], bytes]:
+    found = fast_json.find([name])
+    assert found is not None
+    return found
 
 
 class Unprintable:
@@ -26,13 +46,14 @@ class Colour(enum.Enum):
 
 
 def line(event: str = "x", **attrs: object) -> bytes:
-    return lines.line(event, lines.body_of(attrs), run="r", seq=7, time_ns=1_700_000_000_123_456_789)
+    return lines.line(event, lines.body_of(attrs), "r", 7, 1_700_000_000_123_456_789)
 
 
 def read(event: str = "x", **attrs: object) -> dict[str, Any]:
     written = line(event, **attrs)
-    assert b"\n" not in written
-    return events.parse_event(written).fields
+    assert written == b"\n%b\n" % written.strip(b"\n")
+    assert b"\n" not in written[1:-1]
+    return events.parse_event(written[1:-1]).fields
 
 
 def circle() -> list[object]:
@@ -42,7 +63,7 @@ def circle() -> list[object]:
 
 
 def test_a_line_is_what_the_decks_reader_expects() -> None:
-    event = events.parse_event(line("message.received", **{"user.id": "irc:libera/ann", "size": 3}))
+    event = events.parse_event(line("message.received", **{"user.id": "irc:libera/ann", "size": 3}).strip())
 
     assert (event.event, event.run, event.seq) == ("message.received", "r", 7)
     assert event.time.isoformat() == "2023-11-14T22:13:20.123456+00:00"
@@ -85,6 +106,34 @@ def test_the_sdk_and_the_deck_agree_on_the_schema() -> None:
 )
 def test_odd_values_are_kept_as_text(value: object, kept: object) -> None:
     assert read(value=value, other=1) == {"value": kept, "other": 1}
+
+
+@pytest.mark.parametrize(
+    "attrs",
+    [
+        {"text": 'say "hi" \\ \x00\x1f\x7f\u2028 \U0001f600', "n": -(2**63), "yes": True, "none": None, "": ""},
+        {"share": 0.1, "small": 5e-324, "zero": -0.0, "whole": 12.0, "null": "null"},
+        {"list": [1, "a", None, float("nan")], "tuple": (1,), "when": datetime(2026, 1, 1), "id": UUID(int=1)},  # noqa: DTZ001
+        {"level": logging.INFO, "colour": Colour.RED, "text": StrEnum("Name", ["A"]).A},  # type: ignore[attr-defined]
+    ],
+    ids=["plain", "floats", "nested-and-odd", "subclasses"],
+)
+def test_every_encoder_writes_the_same_bytes(attrs: dict[str, object]) -> None:
+    body = lines.body_of(attrs)
+
+    assert body == lines._encoded({name: lines._plain(value) for name, value in attrs.items()})[1:]
+
+
+def test_a_module_of_the_bot_that_is_called_like_an_encoder_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "orjson.py").write_text("raise SystemExit('the bot sends its messages again')")
+    code = "import sys; from botdeck.sdk import lines; assert 'orjson' not in sys.modules; print('fine')"
+
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{PACKAGE.parent}"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+
+    assert (done.stdout, done.stderr) == ("fine\n", "")
 
 
 def test_names_of_the_envelope_are_moved_aside() -> None:

@@ -1,7 +1,7 @@
 """Log records as `log` events, for bots whose output nobody captures.
 
 Under the runner, what a bot logs to its output is captured already; add this handler only where it is not, or the deck
-shows each line twice.
+shows each line twice. Tokens and passwords are taken out, see `redaction.py`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 
 from botdeck.sdk.client import current, mark_reported, report_own_error
+from botdeck.sdk.redaction import redacted
 
 _SEVERITIES = (
     (logging.CRITICAL, 21),
@@ -39,7 +40,7 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
         "severity_number": next((number for level, number in _SEVERITIES if record.levelno >= level), 1),
         "severity_text": record.levelname,
         "logger": record.name,
-        "body": record.getMessage(),
+        "body": redacted(record.getMessage()),
     }
     exc = record.exc_info[1] if record.exc_info else None
     if exc is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from botdeck.sdk import api
+from botdeck.sdk import api, samples
 from botdeck.sdk.client import current, emit, guard, report_own_error
 
 TYPE_CHECKING = False
@@ -118,3 +118,4 @@ def _cannot_tell() -> None:
 def _tell(connected: bool | None, fields: dict[str, object]) -> None:
     known = {} if connected is None else {"gateway.connected": connected}
     emit("heartbeat", **{**api.take(), **fields, **known})
+    samples.of_this_process.at_a_beat()

@@ -1,11 +1,14 @@
-"""Where lines go. A writer has one method: `write(line)` raises OSError when the line did not arrive whole."""
+"""Where lines go. A writer has a method `write(line)`, which raises OSError when the line did not arrive whole."""
 
 from __future__ import annotations
 
 import errno
 import os
+from fcntl import F_DUPFD_CLOEXEC, F_GETFL, fcntl
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+_OUT_OF_THE_WAY = 1000
+"""A number that a bot's own files hardly reach: Linux allows a process 1,024 unless it asks for more."""
 
 
 class FileWriter:
@@ -14,44 +17,53 @@ class FileWriter:
     One `write` a line: when it returns, the line outlives a SIGKILL of the bot, and with O_APPEND the kernel keeps the
     lines of several processes apart. The newline before it ends what a short write (a full disk) of anybody may have
     left unfinished; readers skip the empty lines.
+
+    A bot that turns itself into a daemon closes all descriptors, and what it opens next gets their numbers, from the
+    lowest up. Ours is so high that no file of the bot has it before the next write finds it closed. Where such a number
+    is not allowed, we look each time whether there still is a file that is appended to and never waited for, which
+    costs a quarter of the write.
     """
 
     def __init__(self, path: str) -> None:
         self._path = os.path.abspath(path)
         self._fd = -1
-        self._file = (0, 0)
+        self._in_the_way = False
+        self._mode = 0
 
     def write(self, line: bytes) -> None:
-        data = b"\n" + line + b"\n"
-        if os.write(self._descriptor(), data) != len(data):
+        if self._in_the_way:
+            self._look()
+        try:
+            written = os.write(self._fd, line)
+        except OSError as error:
+            if error.errno != errno.EBADF:
+                raise
+            written = os.write(self._open(), line)
+        if written != len(line):
             raise OSError(errno.ENOSPC, "only a part of the line was written")
 
-    def _descriptor(self) -> int:
-        # A bot that turns itself into a daemon closes all descriptors, and the number may then belong to a file of its
-        # own. So we look each time; fstat costs a tenth of the write.
-        if self._fd >= 0 and self._is_ours():
-            return self._fd
-        self._fd = -1
-        fd = _above_stderr(os.open(self._path, _FLAGS, 0o600))
-        seen = os.fstat(fd)
-        self._fd, self._file = fd, (seen.st_dev, seen.st_ino)
-        return fd
-
-    def _is_ours(self) -> bool:
+    def _open(self) -> int:
+        self._fd, self._in_the_way = -1, False
+        opened = os.open(self._path, _FLAGS, 0o600)
         try:
-            seen = os.fstat(self._fd)
+            self._fd, self._in_the_way = _moved(opened)
+        finally:
+            os.close(opened)
+        self._mode = fcntl(self._fd, F_GETFL)
+        return self._fd
+
+    def _look(self) -> None:
+        try:
+            ours = fcntl(self._fd, F_GETFL) == self._mode
         except OSError:
-            return False
-        return (seen.st_dev, seen.st_ino) == self._file
+            ours = False
+        if not ours:
+            self._fd, self._in_the_way = -1, False
 
 
-def _above_stderr(fd: int) -> int:
-    """In a bot that closed its standard streams, `print` must not end up among the events."""
-    if fd > 2:
-        return fd
-    import fcntl
-
+def _moved(fd: int) -> tuple[int, bool]:
+    """A copy with a high number; or else one above the standard streams, where `print` writes, which is in the way."""
     try:
-        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
-    finally:
-        os.close(fd)
+        return fcntl(fd, F_DUPFD_CLOEXEC, _OUT_OF_THE_WAY), False
+    except OSError:  # beyond the limit of open files
+        return fcntl(fd, F_DUPFD_CLOEXEC, 3), True
