@@ -54,9 +54,7 @@ class Client:
                 if self._dropped:
                     self._tell_what_was_dropped()
                 self._seq += 1
-                self._write(
-                    self._line_of(event if type(event) is str else str(event), body, self._run, self._seq, time_ns())
-                )
+                self._write(self._line_of(event, body, self._run, self._seq, time_ns()))
         except Exception:
             self.lost(1)
 
@@ -76,6 +74,7 @@ class Client:
     def goes_by_http(self, writer: HttpWriter) -> Client:
         self._remote = writer
         writer.lost = self.lost
+        writer.stumbled = lambda exc: report_own_error("HttpWriter", exc)
         return self
 
     def flush(self, timeout_s: float) -> bool:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
+from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
 _SITE = ("site-packages", "dist-packages")
 _SAMPLE = {"text": 'a "quoted" \u00fc\n\x01', "number": 3, "share": 0.25, "yes": True, "nothing": None}
@@ -35,11 +38,7 @@ def _is_installed(name: str) -> bool:
 
 def _encode_of(name: str) -> Callable[[object], bytes]:
     if name == "orjson":
-        import orjson
-
-        dumps, newline = orjson.dumps, orjson.OPT_APPEND_NEWLINE
-        return lambda value: dumps(value, None, newline)
-    from msgspec.json import Encoder
-
-    encode = Encoder().encode
+        orjson: Any = import_module("orjson")
+        return partial(orjson.dumps, option=orjson.OPT_APPEND_NEWLINE)
+    encode = import_module("msgspec.json").Encoder().encode
     return lambda value: encode(value) + b"\n"

@@ -33,8 +33,9 @@ def line(event: str, body: bytes, run: str, seq: int, time_ns: int) -> bytes:
     second = _second[1] if _second[0] == seconds else _write_out(seconds)
     known = _heads.get(event)
     head = known[1] if known is not None and known[0] is run else _head_of(event, run)
+    micros = "%06d" % (rest_ns // 1000)  # noqa: UP031  twice as fast as a format in the f-string
     comma = "," if len(body) > 2 else ""
-    return f'{head}{seq},"time":"{second}.{rest_ns // 1000:06}Z"{comma}'.encode() + body
+    return f'{head}{seq},"time":"{second}.{micros}Z"{comma}'.encode() + body
 
 
 def body_of(attrs: dict[str, object]) -> bytes:
@@ -43,7 +44,10 @@ def body_of(attrs: dict[str, object]) -> bytes:
     if not ENVELOPE.isdisjoint(attrs):
         attrs = {f"attr.{name}" if name in ENVELOPE else name: value for name, value in attrs.items()}
     if _PLAIN.issuperset(map(type, attrs.values())):
-        data = _quickly(attrs)
+        try:
+            data = _flat(attrs)
+        except Exception:  # half a character, a number beyond 64 bits, names that are no strings
+            data = _encoded(attrs)
     else:
         data = _with_floats(attrs) if _PLAIN_OR_FLOAT.issuperset(map(type, attrs.values())) else _encoded(attrs)
     if len(data) > _MAX_BODY_BYTES:
@@ -90,7 +94,7 @@ def _write_out(seconds: int) -> str:
 
 
 def _head_of(event: str, run: str) -> str:
-    head = f'\n{{"v":{SCHEMA_VERSION},"event":{_quote(event)},"run":{_quote(run)},"seq":'
+    head = f'\n{{"v":{SCHEMA_VERSION},"event":{_quote(str(event))},"run":{_quote(run)},"seq":'
     if len(_heads) < 1000:  # a bot that makes its names up has no end of them
         _heads[event] = run, head
     return head
@@ -125,16 +129,12 @@ def _flat_encoder() -> Callable[[dict[str, object]], bytes]:
     return lambda attrs: (join(encode(attrs, 0)) + "\n").encode()
 
 
-def _quickly(attrs: dict[str, object]) -> bytes:
-    try:
-        return _flat(attrs)
-    except Exception:  # half a character, a number beyond 64 bits, names that are no strings
-        return _encoded(attrs)
-
-
 def _with_floats(attrs: dict[str, object]) -> bytes:
-    """Some write null for a float that is no number."""
-    data = _quickly(attrs)
+    """Some write null for a float that is no number, and Python's raises."""
+    try:
+        data = _flat(attrs)
+    except Exception:
+        return _encoded(attrs)
     return _encoded(attrs) if b"null" in data else data
 
 

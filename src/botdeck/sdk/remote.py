@@ -39,7 +39,7 @@ or the 404 of a deck that is being set up."""
 
 
 class HttpWriter:
-    """`lost` is told how many lines will not arrive; it is called without a lock being held."""
+    """`lost` is told how many lines will not arrive, and `stumbled` of a fault of our own; both may write."""
 
     def __init__(self, url: str, token: str, folder: str, lost: Callable[[int], None] = lambda count: None) -> None:
         self._new_poster = partial(Poster, url, token)
@@ -47,6 +47,7 @@ class HttpWriter:
         self._url = url
         self._folder = folder
         self.lost = lost
+        self.stumbled: Callable[[Exception], None] = lambda exc: None
         self._begin()
         atexit.register(self.close)
 
@@ -273,12 +274,10 @@ class HttpWriter:
 
     def _stumble(self, exc: Exception) -> None:
         """A fault of our own, told once; the wait keeps it from being one that is busy."""
-        from botdeck.sdk.client import report_own_error
-
         self._failures += 1
         self._due = time.monotonic() + LONGEST_WAIT_S
         if self._failures == 1:
-            report_own_error("HttpWriter", exc)
+            self.stumbled(exc)
         time.sleep(GATHER_S)
 
 
