@@ -13,7 +13,7 @@ NPM := frontend/with-node npm --prefix frontend
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 ARGS ?=
 
-.PHONY: help install up demo dev test test-unit test-process test-e2e check format types pages pins bench wheel browser clean
+.PHONY: help install up demo dev test test-unit test-process test-slow test-e2e check format types pages pins bench wheel browser servers clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -42,7 +42,7 @@ dev: install ## Like up, with the pages served by Vite and reloaded as you edit
 
 pages: $(PAGES)
 
-test: install browser ## Run all tests
+test: install browser servers ## Run all tests but the slow ones
 	$(BIN)/pytest tests/unit tests/contract tests/test_*.py $(ARGS)
 	$(NPM) test --silent
 	$(BIN)/pytest -n 3 --dist worksteal tests/process $(ARGS)
@@ -52,14 +52,20 @@ test-unit: $(INSTALLED) $(MODULES) ## The tests that take seconds
 	$(BIN)/pytest tests/unit tests/contract tests/test_*.py $(ARGS)
 	$(NPM) test --silent
 
-test-process: $(INSTALLED) ## Real processes
+test-process: $(INSTALLED) servers ## Real processes
 	$(BIN)/pytest -n 3 --dist worksteal tests/process $(ARGS)
+
+test-slow: $(INSTALLED) ## What needs heavy servers: Matrix bots on Synapse
+	$(BIN)/pytest -m slow tests/process $(ARGS)
 
 test-e2e: install browser ## The real thing in a real browser
 	$(BIN)/pytest tests/e2e $(ARGS)
 
 browser:
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -qq -y --no-install-recommends chromium; } >/dev/null
+
+servers:
+	@tests/install-servers.sh
 
 check: $(INSTALLED) $(MODULES) ## Lint, format, types; of Python and TypeScript
 	$(BIN)/ruff check .
@@ -88,4 +94,4 @@ wheel: $(INSTALLED) ## Build the distribution with the pages inside
 	$(BIN)/python -m build --no-isolation
 
 clean:
-	rm -rf $(VENV) .bench frontend/node_modules src/botdeck/deck/static dist
+	rm -rf $(VENV) .bench .bots frontend/node_modules src/botdeck/deck/static dist

@@ -94,11 +94,11 @@ class User:
 class World:
     """One chat server and what runs around it; `close` ends all of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, irc_port: int | None = None) -> None:
         # Not pytest's folder: that is closed to the user whom Sopel runs as.
         self.home = Path(tempfile.mkdtemp(prefix="botdeck-test-", dir="/var/tmp"))
         self.home.chmod(0o755)
-        self.irc_port = free_port()
+        self.irc_port = irc_port or free_port()
         self.autoload = copy_sdk(self.home / "sdk")
         self.server: subprocess.Popen[bytes] | None = None
         self._running: list[subprocess.Popen[bytes]] = []
@@ -199,8 +199,8 @@ def world() -> Iterator[World]:
 class SopelWorld(World):
     """With the demo's Sopel, from the demo's own preparation."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, irc_port: int | None = None) -> None:
+        super().__init__(irc_port)
         words = ["--home", str(self.home / "demo"), "--irc-port", str(self.irc_port), "--port", "0"]
         prepared = subprocess.run(
             [sys.executable, str(ROOT / "examples/demo/prepare.py"), *words],

@@ -51,6 +51,7 @@ def discord() -> Iterator[FakeDiscord]:
 def start(world: World, discord: FakeDiscord, code: str, *, bot: str = "Bot") -> None:
     start_file(world, discord, "discord.py", HEAD.format(bot=bot) + code + TAIL)
     discord.wait_until(lambda: any(method == "PUT" for method, _, _ in discord.requests), "its commands")
+    discord.wait_for_calm()
 
 
 def start_file(world: World, discord: FakeDiscord, library: str, code: str) -> None:
@@ -287,6 +288,7 @@ def test_forks_refuse_and_fail_the_same_way(
 ) -> None:
     start_file(world, discord, library, FORK.replace("LIBRARY", package).replace("CHECK", check))
     discord.wait_until(lambda: (None, "hidden") in discord.commands, "its command")
+    discord.wait_for_calm()
 
     for number, text in enumerate(("!rarely", "!rarely", "!settings", "!settings show"), 1):
         discord.say("ann", text)
@@ -350,6 +352,7 @@ bot.run(check_for_updates=False)
 def test_what_arc_and_listeners_of_hikari_refuse_and_raise_is_told(world: World, discord: FakeDiscord) -> None:
     start_file(world, discord, "hikari", ARC)
     discord.wait_until(lambda: (None, "owners") in discord.commands, "its commands")
+    discord.wait_for_calm()
 
     def call(command: str, inner: str | None = None) -> None:
         before = len(world.events("bot", "command.finished"))
@@ -419,6 +422,7 @@ client.run(os.environ["TOKEN"])
 def test_a_deferred_answer_is_one_message_and_an_ephemeral_one_is_none(world: World, discord: FakeDiscord) -> None:
     start_file(world, discord, "discord.py", TREE_ONLY)
     discord.wait_until(lambda: (None, "later") in discord.commands, "its commands")
+    discord.wait_for_calm()
 
     discord.call("ann", "ping")
     world.wait_for_events("bot", "command.finished")

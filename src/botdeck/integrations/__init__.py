@@ -28,8 +28,12 @@ ADAPTERS = {
     "hikari": "botdeck.integrations.hikari",
     "irc": "botdeck.integrations.irc",
     "nextcord": "botdeck.integrations.discord",
+    "nio": "botdeck.integrations.nio",
+    "slack_bolt": "botdeck.integrations.slack_bolt",
+    "slixmpp": "botdeck.integrations.slixmpp",
     "sopel": "botdeck.integrations.sopel",
     "telegram": "botdeck.integrations.telegram",
+    "twitchio": "botdeck.integrations.twitchio",
 }
 """A library's package, and its adapter. `autoload/botdeck_late.py` lists where bots that are not changed come by."""
 

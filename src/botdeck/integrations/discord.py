@@ -62,10 +62,10 @@ def instrument(bot: Any) -> None:
     }
     dispatch = bot.dispatch
 
-    def wrapped_dispatch(event: str, /, *args: Any, **kwargs: Any) -> Any:
-        if (observe := observers.get(event)) is not None:
-            observe(*args)
-        return dispatch(event, *args, **kwargs)
+    def wrapped_dispatch(*args: Any, **kwargs: Any) -> Any:  # bots have events of their own, by whatever names
+        if args and (observe := observers.get(args[0])) is not None:
+            observe(*args[1:])
+        return dispatch(*args, **kwargs)
 
     bot.dispatch = wrapped_dispatch
     bot._connection.dispatch = wrapped_dispatch  # it has the method from when it was made
@@ -241,11 +241,11 @@ def _watch_errors(bot: Any) -> None:
 
     on_error = bot.on_error
 
-    def wrapped_on_error(event_method: str, *args: Any, **kwargs: Any) -> Any:
+    def wrapped_on_error(*args: Any, **kwargs: Any) -> Any:
         exc = sys.exc_info()[1]
         if exc is not None:
-            error(exc, where=str(event_method))
-        return on_error(event_method, *args, **kwargs)
+            error(exc, where=str(args[0]) if args else "listener")
+        return on_error(*args, **kwargs)
 
     bot.on_error = wrapped_on_error
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 
 from botdeck.integrations import irc_chat
+from botdeck.integrations.frames import without_ours
+from botdeck.integrations.typed import command_name
 from botdeck.sdk.client import emit, error, guard
 from botdeck.sdk.commands import Command, command
 from botdeck.sdk.heartbeat import Heart
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 _LINE = re.compile(r"(?:@(?P<tags>\S*) +)?:(?P<source>\S+) +PRIVMSG +(?P<target>\S+) +:?(?P<text>.*)", re.S)
-_COMMAND = re.compile(r"[!.~$]([A-Za-z][\w-]{0,31})")
 
 
 def version() -> str:
@@ -78,6 +79,7 @@ def _watch_events(reactor: Any, ready: set[int], heart: Heart) -> None:
         try:
             result = handle(connection, event)
         except BaseException as exc:
+            without_ours(exc)
             end(begun, event, exc)
             raise
         end(begun, event, None)
@@ -114,12 +116,12 @@ def _received(connection: Any, line: str) -> None:
 def _begin(connection: Any, event: Any) -> Command | None:
     if event.type not in ("pubmsg", "privmsg"):
         return None
-    name = _COMMAND.match(event.arguments[0])
+    name = command_name(event.arguments[0])
     if name is None:
         return None
     network, nick = _network(connection), event.source.nick
     where = irc_chat.place(network, nick, event.target)
-    return command(name[1].lower(), user_id=irc_chat.user_id(network, nick), kind="prefix", **where).__enter__()
+    return command(name, user_id=irc_chat.user_id(network, nick), kind="prefix", **where).__enter__()
 
 
 def _end(begun: Command | None, event: Any, exc: BaseException | None) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 
 from botdeck.integrations import irc_chat
+from botdeck.integrations.frames import without_ours
 from botdeck.sdk.client import emit, error, guard
 from botdeck.sdk.commands import Command, command
 from botdeck.sdk.heartbeat import Heart
@@ -194,7 +195,11 @@ def _tell_when_executed(rule: Any, running: _Running) -> None:
 
     def wrapped_execute(*args: Any, **kwargs: Any) -> Any:
         guard(running.executed)()
-        return execute(*args, **kwargs)
+        try:
+            return execute(*args, **kwargs)
+        except BaseException as exc:
+            without_ours(exc)
+            raise
 
     wrapped_execute.__botdeck__ = True  # type: ignore[attr-defined]
     rule.execute = wrapped_execute

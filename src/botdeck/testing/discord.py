@@ -13,6 +13,7 @@ drops: what happens meanwhile is sent when the bot resumes, as by the real one. 
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botdeck.testing import discord_shapes as shapes
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 SLASH_COMMAND, USER_MENU = 1, 2
 FOLLOW_UP_LATER = 5
 EPHEMERAL, LOADING = 1 << 6, 1 << 7
+HEARTBEATS_UNTIL_CALM = 3
 INVENTED_COMMAND_ID = "1300000000000000001"
 """Of a slash command that people call although the bot has not registered it."""
 
@@ -50,7 +52,7 @@ class FakeDiscord:
         self._deferred: dict[str, Json] = {}
         self._changed = threading.Condition()
         self._gateway = Gateway(self.bot, self._server, self._notify)
-        self._rest = RestServer(self._answer)
+        self._rest = RestServer(self._answer, self._notify)
         self.api_url = f"{self._rest.url}/api/v10"
         self.gateway_url = self._gateway.url
 
@@ -109,6 +111,17 @@ class FakeDiscord:
         """Until every shard is connected and what people say would reach the bot."""
         self.wait_until(lambda: self._gateway.is_complete, "the bot to connect", timeout_s)
 
+    def wait_for_calm(self, timeout_s: float = 60.0) -> None:
+        """Until the bot has read what it was sent so far, answers of the API among it, which it may read later than
+        what people say. Discord may ask bots for a heartbeat; this is when it was asked and has answered some times."""
+        for _ in range(HEARTBEATS_UNTIL_CALM):
+            before = self._gateway.heartbeats
+            self._gateway.ask_for_heartbeat()
+            self.wait_until(partial(self._has_beaten_since, before), "a heartbeat", timeout_s)
+
+    def _has_beaten_since(self, before: int) -> bool:
+        return self._gateway.heartbeats > before
+
     def wait_to_hear(self, text: str, timeout_s: float = 60.0) -> bool:
         self.wait_until(lambda: text in self.heard, f"{text!r} from the bot", timeout_s)
         return True
@@ -159,9 +172,7 @@ class FakeDiscord:
             "applications": self._commands,
         }
         answer = answers.get(route.parts[0])
-        answered = answer(route) if answer else (404, {"message": "404: Not Found", "code": 0})
-        self._notify()
-        return answered
+        return answer(route) if answer else (404, {"message": "404: Not Found", "code": 0})
 
     def _gateway_bot(self, _: Route) -> tuple[int, Any]:
         limit = {"total": 1000, "remaining": 999, "reset_after": 0, "max_concurrency": max(1, self._shards)}

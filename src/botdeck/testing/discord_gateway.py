@@ -90,7 +90,7 @@ class Gateway:
     """`server` makes what GUILD_CREATE tells; `changed` is called when a bot came or went."""
 
     def __init__(self, bot: Json, server: Callable[[], Json], changed: Callable[[], None]) -> None:
-        self.logins = self.resumes = 0
+        self.logins = self.resumes = self.heartbeats = 0
         self._bot, self._guild, self._changed = bot, server, changed
         self._sessions: list[Session] = []
         self._connections: set[Connection] = set()
@@ -112,6 +112,10 @@ class Gateway:
             told = data(session) if callable(data) else data
             if session.keeps_our_server and told is not None:
                 session.dispatch(event, told)
+
+    def ask_for_heartbeat(self) -> None:
+        for connection in list(self._connections):
+            connection.send(HEARTBEAT)
 
     def drop(self, code: int) -> None:
         for connection in list(self._connections):
@@ -139,6 +143,8 @@ class Gateway:
 
     def _obey(self, connection: Connection, op: int, asked: Any) -> None:
         if op == HEARTBEAT:
+            self.heartbeats += 1
+            self._changed()
             time.sleep(ACK_AFTER_S)
             connection.send(ACK)
         elif op == IDENTIFY:

@@ -31,8 +31,11 @@ class Route:
 
 
 class RestServer:
-    def __init__(self, answer: Callable[[Route], tuple[int, Any]]) -> None:
-        handler = type("Handler", (_Handler,), {"answer": staticmethod(answer)})
+    """`answered` is called when an answer is on its way."""
+
+    def __init__(self, answer: Callable[[Route], tuple[int, Any]], answered: Callable[[], None]) -> None:
+        members = {"answer": staticmethod(answer), "answered": staticmethod(answered)}
+        handler = type("Handler", (_Handler,), members)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -49,6 +52,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     answer: Callable[[Route], tuple[int, Any]]
+    answered: Callable[[], None]
 
     def _handle(self) -> None:
         size = int(self.headers.get("Content-Length") or 0)
@@ -67,6 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Via", "1.1 fake")  # without it, libraries take it for a ban by Cloudflare
         self.end_headers()
         self.wfile.write(data)
+        self.answered()
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815  as http.server has it
 

@@ -96,8 +96,12 @@ class Stage(ABC):
     """What the library itself tells people when a command raises."""
     raises = "raise LookupError"
     """In the stack trace of the command that fails."""
+    prints_in_order = True
+    """Not so where several threads of the library print."""
     one_line = False
     """Its bot is also started with the one line (for at least one stage of an adapter)."""
+    slow = False
+    """Too heavy for every run of the tests; `make test-slow` plays it."""
     outcomes: Sequence[tuple[str, str]] = (("ping", "ok"), ("boom", "error"), ("slow", "ok"), ("ping", "ok"))
     """Of the commands that the story plays, in the order in which they finish."""
 

@@ -57,6 +57,7 @@ class SlashStage(DiscordStage):
         super().wait_for_bot()
         registered = self._discord.commands
         self._discord.wait_until(lambda: len(registered) == 3, "its commands to be registered", DEADLINE_S)
+        self._discord.wait_for_calm(DEADLINE_S)  # nextcord loses a call that comes before it knows the command's id
 
     def command(self, person: str, name: str) -> None:
         self._discord.call(person, name)

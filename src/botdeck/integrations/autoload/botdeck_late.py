@@ -28,8 +28,16 @@ LATE = {
     "irc.client": [("SimpleIRCClient", "start"), ("Reactor", "process_forever")],
     "irc.client_aio": [("AioReactor", "process_forever")],
     "nextcord.client": [("Client", "login")],
+    "nio.client.async_client": [("AsyncClient", "sync"), ("AsyncClient", "sync_forever")],
+    "slack_bolt.adapter.socket_mode.async_base_handler": [("AsyncBaseSocketModeHandler", "connect_async")],
+    "slack_bolt.adapter.socket_mode.base_handler": [("BaseSocketModeHandler", "connect")],
+    "slack_bolt.app.app": [("App", "start")],
+    "slack_bolt.app.async_app": [("AsyncApp", "server")],
+    "slixmpp.xmlstream.xmlstream": [("XMLStream", "connect")],
     "sopel.bot": [("Sopel", "run")],
     "telegram.ext._application": [("Application", "initialize")],
+    "twitchio.client": [("Client", "login"), ("Client", "login_dcf")],
+    "twitchio.ext.commands.bot": [("Bot", "login"), ("Bot", "login_dcf")],
 }
 """In which module, the method of which class is called once, on a bot that is complete by then."""
 
