@@ -32,7 +32,10 @@ const root = createRootRoute({ component: Outlet, errorComponent: Unreachable })
 const signedIn = createRoute({
   getParentRoute: () => root,
   id: 'signed-in',
-  beforeLoad: async ({ location }) => {
+  beforeLoad: async ({ location, cause }) => {
+    // From page to page it is for the live channel to tell, so that one can look around while the deck is away.
+    const known = deck.getSnapshot().operator
+    if (cause === 'stay' && known) return { operator: known }
     try {
       return { operator: await authAPI.getMe() }
     } catch (problem) {

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { axe } from 'vitest-axe'
 import { FakeWebSocket } from './support/FakeWebSocket'
 import { goaway, line, message, resumed, runner, snapshot, stats, status } from './support/messages'
-import { ANA, asked, beLive, openPage, SIGNED_IN } from './support/page'
+import { ANA, type Answers, asked, beLive, openPage, SIGNED_IN } from './support/page'
 
 afterEach(() => {
   vi.useRealTimers()
@@ -174,6 +174,19 @@ describe('stale', () => {
     expect(document.title).toBe('Running: hello')
   })
 
+  test('leaves the pages that are open, from bot to bot', async () => {
+    const answers: Answers = { ...CALM }
+    const { router } = openPage('/', answers)
+    const both = { default_bot: 'hello', bots: [status(), status({ bot: 'helper' })] }
+    const socket = await beLive(snapshot({ fleet: both }))
+    await screen.findByTestId('state')
+    delete answers['GET /api/auth/me']
+    socket.end(1006)
+    await act(() => router.navigate({ to: '/bots/$name', params: { name: 'helper' } }))
+
+    expect(await screen.findByRole('heading', { name: 'helper' })).toBeInTheDocument()
+  })
+
   test('says nothing about a loss that is over with the first attempt to come back', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
     openPage('/', POLLED)
@@ -275,9 +288,21 @@ describe('actions', () => {
     expect(screen.getByRole('button', { name: 'Restart' })).toBeEnabled()
   })
 
+  test('go with the role that allowed them', async () => {
+    openPage('/', CALM)
+    const socket = await beLive(snapshot())
+    expect(await screen.findByRole('button', { name: 'Stop' })).toBeEnabled()
+
+    socket.say(snapshot({ operator: { ...ANA, role: 'viewer' } }))
+
+    await waitFor(() => {
+      expect(screen.getByRole('button', { name: 'Stop' })).toBeDisabled()
+    })
+  })
+
   test('are not for viewers', async () => {
     openPage('/', { ...CALM, 'GET /api/auth/me': () => ({ body: { ...ANA, role: 'viewer' } }) })
-    await beLive(snapshot())
+    await beLive(snapshot({ operator: { ...ANA, role: 'viewer' } }))
 
     expect(await screen.findByRole('button', { name: 'Stop' })).toBeDisabled()
     expect(screen.getByText(/you can look, but not act/)).toBeInTheDocument()

@@ -109,7 +109,7 @@ async def test_pages_of_a_deck_that_stops_are_told_when_to_come_to_the_next(tmp_
             deck.kill()
             await deck.wait()
 
-    assert told == [(("The deck is stopping.", 1.0, 1.0), 1012)] * 5
+    assert told == [(("The deck was stopped.", 1.0, 1.0), 1012)] * 5
     assert exit_code == 0
 
 

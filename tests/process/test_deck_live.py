@@ -13,6 +13,7 @@ import pytest
 
 from botdeck.deck import liveness, log_feed
 from botdeck.deck.clock import SYSTEM_CLOCK, Clock
+from botdeck.deck.sockets import READ_BYTES, DeckWebSocketProtocol
 from botdeck.deck.websocket_manager import FLUSH_GAP_S
 from botdeck.models import Role, State
 
@@ -339,6 +340,23 @@ async def test_a_browser_that_never_reads_delays_nobody_and_is_cut(
 
     assert longest < 3.0, "nobody waited until the stalled one was cut"
     assert sum(m["data"]["dropped"] for m in healthy.messages if m["type"] == "log") == 0
+
+
+async def test_a_flood_of_pings_is_read_a_little_at_a_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    receive = DeckWebSocketProtocol.data_received
+
+    def noted(self: DeckWebSocketProtocol, data: bytes) -> None:
+        sizes.append(len(data))
+        receive(self, data)
+
+    async with house.set_up() as page, house.browser(page) as browser:
+        await browser.next_of("snapshot")
+        monkeypatch.setattr(DeckWebSocketProtocol, "data_received", noted)
+        browser.socket.transport.write(bytes.fromhex("898000000000") * 10_000)
+        await eventually(lambda: sum(sizes) >= 60_000)
+
+    assert max(sizes) <= READ_BYTES, "everybody else has their turn after each of them"
 
 
 def stop_reading(browser: LiveBrowser) -> None:

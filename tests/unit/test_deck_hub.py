@@ -530,6 +530,29 @@ async def test_a_broken_connection_in_the_middle_of_a_write_to_all_hurts_nobody(
         assert (await page.read_all()).page.view() == truth.view("helper")
 
 
+async def test_a_write_that_fails_as_none_should_does_not_keep_it_from_the_others(
+    truth: Truth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audience, "SHARD_CLIENTS", 1)
+    first, second = [await (await truth.page()).read_all() for _ in range(2)]
+    failed: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, about: failed.append(about["exception"]))
+    write = os.write
+
+    def short_of_memory(descriptor: int, data: bytes) -> int:
+        if not failed and descriptor == first.client.connection.descriptor:
+            raise MemoryError
+        return write(descriptor, data)
+
+    monkeypatch.setattr(audience.os, "write", short_of_memory)
+    truth.count("helper")
+    async with asyncio.timeout(20):
+        await flushed(truth)
+
+    assert len(failed) == 1
+    assert (await second.read_all()).page.view() == truth.view("helper")
+
+
 async def test_an_audience_is_kept_for_a_minute_and_not_longer(truth: Truth) -> None:
     page = await (await truth.page()).read_all()
     page.connection.abort()

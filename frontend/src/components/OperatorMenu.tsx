@@ -1,11 +1,11 @@
 import { Button, Menu } from '@mantine/core'
 import { IconChevronDown, IconLogout } from '@tabler/icons-react'
-import { useRouteContext } from '@tanstack/react-router'
+import { useOperator } from '../hooks/useOperator'
 import { useSignOut } from '../hooks/useSignOut'
 import classes from './OperatorMenu.module.css'
 
 export function OperatorMenu() {
-  const { operator } = useRouteContext({ from: '/signed-in' })
+  const operator = useOperator()
   const { signOut, problem } = useSignOut()
   return (
     <Menu>

@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core'
 import { IconPlugConnectedX, IconRobotOff } from '@tabler/icons-react'
-import { Link, useRouteContext } from '@tanstack/react-router'
+import { Link } from '@tanstack/react-router'
 import { Announcer } from '../components/Announcer'
 import { BotHeader } from '../components/BotHeader'
 import { BotSwitch } from '../components/BotSwitch'
@@ -16,6 +16,7 @@ import { UseStrip } from '../components/UseStrip'
 import { useChannel, useLoss } from '../hooks/useConnection'
 import { useBot, useDeck } from '../hooks/useDeck'
 import { useGapCloser, useShownBot } from '../hooks/useLive'
+import { useOperator } from '../hooks/useOperator'
 import { useTitle } from '../hooks/useTitle'
 import { lookOf, runsElsewhere, word } from '../lib/states'
 
@@ -58,7 +59,7 @@ function NotYet({ problem, onRetry }: { problem: Error | null; onRetry: () => vo
 
 function Shown({ name, stale }: { name: string | null; stale: boolean }) {
   const bot = useBot(name)
-  const { operator } = useRouteContext({ from: '/signed-in' })
+  const operator = useOperator()
   if (name === null) return <EmptyFleet />
   if (!bot) return <UnknownBot name={name} />
   return (

@@ -1,6 +1,5 @@
 import { Button } from '@mantine/core'
 import { IconPlus, IconPlugConnectedX, IconServerOff } from '@tabler/icons-react'
-import { useRouteContext } from '@tanstack/react-router'
 import { useState } from 'react'
 import { Announcer } from '../components/Announcer'
 import { HostCard } from '../components/HostCard'
@@ -10,6 +9,7 @@ import { Middle } from '../components/Middle'
 import { Notice } from '../components/Notice'
 import { useChannel, useLoss } from '../hooks/useConnection'
 import { useDeck } from '../hooks/useDeck'
+import { useOperator } from '../hooks/useOperator'
 import { useTitle } from '../hooks/useTitle'
 import type { Look } from '../lib/states'
 import { counted } from '../lib/sentences'
@@ -21,7 +21,7 @@ export function Hosts() {
   const { stale, pollProblem, pollNow } = useChannel()
   const loss = useLoss()
   const runners = useDeck((state) => state.runners)
-  const { operator } = useRouteContext({ from: '/signed-in' })
+  const operator = useOperator()
   const [inviting, setInviting] = useState(false)
   const { look, said } = summaryOf(runners ?? [])
   useTitle(stale ? 'Not live: Hosts' : 'Hosts – Botdeck', stale || !runners ? 'unknown' : look)

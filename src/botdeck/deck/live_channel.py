@@ -29,7 +29,8 @@ BAD_FRAME = 4400
 TRY_AGAIN = 1013
 GOING = 1012
 _BUSY = "Too many pages come to this deck at once."
-_STOPPING = "The deck is stopping."
+_STOPPING = "The deck was stopped."
+"""A page shows it until a deck is back."""
 
 
 class LiveChannel:

@@ -18,6 +18,9 @@ EXTENSION = "botdeck.connection"
 WAKE = "botdeck.wake"
 """Type of the event that `wake` has the app receive."""
 LONGEST_REASON_BYTES = 123
+READ_BYTES = 1024
+"""Of a listener's connection in one turn of the event loop: a page says little, and the 43,000 pings that asyncio would
+take in at once keep everybody else waiting for most of a second."""
 _GRACE_S = 0.5
 _FORGET = struct.pack("ii", 1, 0)
 _CLOSING_MS = 15_000
@@ -66,6 +69,7 @@ class DeckWebSocketProtocol(IncomingWebSocket):
             return
         self.stop_keepalive()
         self.transport.set_write_buffer_limits(high=0)
+        self.transport.max_size = READ_BYTES  # type: ignore[attr-defined]
         # The kernel counts from the first time that a slow peer had no room, whatever it took since, and so would cut
         # living ones. Who stands still is for `liveness` to say.
         self._set(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 0)

@@ -232,13 +232,14 @@ class ConnectionManager:
 
     def _write_some(self) -> None:
         """One write of a shard, then others have their turn."""
-        if self._writes:
-            write = self._writes.popleft()
-            write.shard.write(write.data, write.advance)
+        write = self._writes.popleft() if self._writes else None
+        # Before the write: should that raise, the others still get theirs.
         if self._writes:
             asyncio.get_running_loop().call_soon(self._write_some)
         elif self._due:
             self._schedule()
+        if write:
+            write.shard.write(write.data, write.advance)
 
     def _finish(self, shard: Shard) -> None:
         """What is on its way to a shard gets there now."""
