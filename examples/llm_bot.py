@@ -1,7 +1,7 @@
 """A bot that answers with a language model, and tells Botdeck of each call: model, tokens, time, failures.
 
-It reads "NICK TEXT" lines. MODEL_URL is a server that knows `POST /chat/completions`, as most do; without an account there is
-`stand_in_for_a_model.py`, which is no model. The names of the fields are OpenTelemetry's.
+It reads "NICK TEXT" lines. MODEL_URL is a server that knows `POST /chat/completions`, as most do; without an account
+there is `stand_in_for_a_model.py`, which is no model. The names of the fields are OpenTelemetry's.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Not a language model: a stand-in for the server of one, so that `llm_bot.py` can be tried without an account.
 
-It speaks as much of the usual `POST /v1/chat/completions` as the bot needs, says a sentence back to front, takes words for
-tokens, and is "overloaded" when somebody says so. python examples/stand_in_for_a_model.py [PORT]
+It speaks as much of the usual `POST /v1/chat/completions` as the bot needs, says a sentence back to front, takes words
+for tokens, and is "overloaded" when somebody says so. python examples/stand_in_for_a_model.py [PORT]
 """
 
 import json
