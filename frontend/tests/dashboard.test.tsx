@@ -55,6 +55,15 @@ describe('live', () => {
     expect(await screen.findByText('on atlas')).toBeInTheDocument()
   })
 
+  test('says that a bot runs elsewhere, and offers nothing that cannot be done here', async () => {
+    openPage('/', CALM)
+    await beLive(snapshot({ fleet: { default_bot: 'hello', bots: [status({ runner: '' })] } }))
+
+    expect(await screen.findByText('runs elsewhere')).toBeInTheDocument()
+    expect(screen.queryByRole('button', { name: 'Restart' })).toBeNull()
+    expect(screen.queryByTestId('cpu')).toBeNull()
+  })
+
   test('changes with each message', async () => {
     openPage('/', CALM)
     const socket = await beLive(snapshot())

@@ -4,7 +4,7 @@
     botdeck.instrument(bot)
 
 Only the standard library is loaded, nothing happens at import, no call raises into the bot, and without
-BOTDECK_EVENTS in the environment every call does nothing.
+BOTDECK_EVENTS or BOTDECK_URL in the environment every call does nothing.
 """
 
 from __future__ import annotations

@@ -58,6 +58,26 @@ class DeckBusy(BotdeckError):
         super().__init__(f"Too many pages come to this deck at once. Come back in {retry_after_s:.0f} s.")
 
 
+class BadBatch(BotdeckError):
+    """What a bot posted is no batch of event lines."""
+
+
+class BotTokenRefused(BotdeckError):
+    """No token can be made for a bot of that name."""
+
+
+class UnknownBotToken(BotdeckError):
+    """There is no token for a bot of that name."""
+
+
+class TooManyPosts(BotdeckError):
+    """A bot posts more at once than the deck takes; `retry_after_s` says when to come again."""
+
+    def __init__(self, bot: str, retry_after_s: float) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(f"Bot {bot} posts too much at once. Post one batch after the other; try again in a second.")
+
+
 class StorageError(BotdeckError):
     """The database cannot be used, or refused a change."""
 

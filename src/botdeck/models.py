@@ -16,16 +16,19 @@ __all__ = [
     "Bot",
     "BotList",
     "BotStatus",
+    "BotToken",
     "Cause",
     "DashboardStats",
     "Event",
     "HostLoad",
+    "Ingestion",
     "Invitation",
     "Joined",
     "LastCommand",
     "LogLine",
     "LogPage",
     "MemoryPoint",
+    "NewBotToken",
     "Operator",
     "PostMortem",
     "Restart",
@@ -226,7 +229,7 @@ class BotStatus:
     retry_in_s: float | None = None
     """Seconds until the next start, while the state is backoff."""
     runner: str = ""
-    """Name of the runner that keeps this bot."""
+    """Name of the runner that keeps this bot; empty for one that runs elsewhere, has no runner and reports by HTTP."""
     description: str = ""
 
 
@@ -390,6 +393,43 @@ class ActionResult:
     action: Action
     status: BotStatus
     """The status just after the runner took the order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewBotToken:
+    """The token with which a bot that runs elsewhere reports. It is shown this once."""
+
+    __pydantic_config__: ClassVar = _DESCRIBED
+
+    bot: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotToken:
+    """That a bot which runs elsewhere may report, or might once; never the token itself."""
+
+    __pydantic_config__: ClassVar = _DESCRIBED
+
+    bot: str
+    made_at: datetime
+    made_by: str
+    revoked_at: datetime | None = None
+    revoked_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingestion:
+    """All lines of the request are stored: now, or since an earlier one that brought the same."""
+
+    __pydantic_config__: ClassVar = _DESCRIBED
+
+    acked_through: int
+    """The highest `seq` of the request's lines; 0 when none has one."""
+    duplicates: int
+    """Lines that were stored before, told by their run, `process.pid` if they have one, and `seq`."""
+    damaged: int = 0
+    """Lines that could not be read, and are kept as `telemetry.damaged`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

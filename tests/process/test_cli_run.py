@@ -225,6 +225,18 @@ def test_a_name_that_another_bot_has_is_refused_with_what_to_do(up: Place) -> No
     assert up.config.read_text() == text
 
 
+def test_a_name_that_a_bot_elsewhere_has_is_refused(up: Place) -> None:
+    assert up.say("token", "greeter").returncode == 0
+    up.until(lambda: "greeter" in up.bots())
+    text = up.config.read_text()
+
+    refused = up.say("run", "--", *PYTHON, "greeter.py")
+
+    assert refused.returncode == 1
+    assert "The deck has a greeter already: it runs elsewhere" in refused.stderr
+    assert up.config.read_text() == text
+
+
 def test_changes_of_other_bots_are_not_applied_by_the_way(up: Place) -> None:
     before = up.bots()["other"]["pid"]
     text = up.config.read_text().replace("600", "601")

@@ -72,7 +72,7 @@ def test_every_route_declares_its_permission_and_five_are_public() -> None:
 
     routes = list(declared_routes(api))
 
-    assert len(routes) == 26
+    assert len(routes) == 30
     assert None not in {permission for _, _, permission in routes}
     assert public_routes(api) == {
         ("GET", "/health"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from botdeck.sdk import client as sdk
 from botdeck.sdk import posting, remote
 from botdeck.sdk.client import Client
 from botdeck.sdk.remote import HttpWriter
@@ -232,12 +233,36 @@ def test_with_neither_deck_nor_disk_the_queue_fills_and_the_rest_is_counted(
     assert len(numbers(server.events)) + dropped == 1000
 
 
+def test_a_fault_of_the_thread_is_told_once_and_the_events_arrive(
+    server: IngestServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "LONGEST_WAIT_S", 0.1)
+    send_kept, faults = HttpWriter._send_kept, [KeyError("one"), KeyError("two")]
+
+    def stumble(writer: HttpWriter) -> bool:
+        if faults:
+            raise faults.pop()
+        return send_kept(writer)
+
+    monkeypatch.setattr(HttpWriter, "_send_kept", stumble)
+    client = a_client(server.url, tmp_path)
+    sdk.use(client)
+    client.emit("x", {"n": 1})
+
+    server.wait_for(lambda: len(server.events) == 3)
+    sdk.use(None)
+    assert server.names == ["bot.started", "x", "telemetry.error"]
+
+
 def test_the_disk_is_bounded_and_what_is_oldest_goes_first(tmp_path: Path) -> None:
     spool = Spool(str(tmp_path), most_bytes=250_000)
-    dropped = sum(spool.append([b'{"n":%d,"pad":"%s"}\n' % (n, b"p" * 980)] * 100) for n in range(10))
+    dropped = 0
+    for n in range(10):  # of 100,000 bytes each
+        dropped += spool.append([b'{"n":%d,"pad":"%b"}\n' % (n, b"p" * 980)] * 100)
+        spool.end_the_file()
 
-    assert dropped == 800 or sum(path.stat().st_size for path in files(tmp_path)) <= 1 << 20
-    assert b'"n":9' in files(tmp_path)[-1].read_bytes()
+    assert dropped == 800
+    assert [path.read_bytes()[:6] for path in files(tmp_path)] == [b'{"n":8', b'{"n":9']
 
 
 def test_a_file_is_sent_by_one_process_and_never_while_another_writes_it(tmp_path: Path) -> None:

@@ -35,6 +35,11 @@ export function isAlive(state: State): boolean {
   return state === 'starting' || state === 'running' || state === 'unhealthy' || state === 'stopping'
 }
 
+/** No runner keeps it: it reports by HTTP, and nobody here can start or stop it, or see what it uses. */
+export function runsElsewhere({ runner }: Pick<BotStatus, 'runner'>): boolean {
+  return runner === ''
+}
+
 /** Whether an action makes sense now. The runner decides in the end; this only spares people a refusal. */
 export function makesSense(action: Action, status: BotStatus): boolean {
   const { state } = status

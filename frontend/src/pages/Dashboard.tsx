@@ -17,7 +17,7 @@ import { useChannel, useLoss } from '../hooks/useConnection'
 import { useBot, useDeck } from '../hooks/useDeck'
 import { useGapCloser, useShownBot } from '../hooks/useLive'
 import { useTitle } from '../hooks/useTitle'
-import { lookOf, word } from '../lib/states'
+import { lookOf, runsElsewhere, word } from '../lib/states'
 
 /** One bot: its state, its figures, its last lines. `bot` is null for the default one. */
 export function Dashboard({ bot: named }: { bot: string | null }) {
@@ -67,7 +67,7 @@ function Shown({ name, stale }: { name: string | null; stale: boolean }) {
       <BotSwitch shown={name} stale={stale} />
       <BotHeader key={`header ${name}`} bot={bot} role={operator.role} stale={stale} />
       <StatCards bot={bot} stale={stale} />
-      <UseStrip bot={bot} stale={stale} />
+      {!runsElsewhere(bot.status) && <UseStrip bot={bot} stale={stale} />}
       <LogPanel key={`log ${name}`} bot={bot} stale={stale} />
       <RunPanel key={`runs ${name}`} bot={bot} stale={stale} />
     </>

@@ -310,6 +310,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ingest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report events
+         * @description Lines of schema v1, or an array of the same objects: at most 1,000 in 1 MiB. Answers when all are committed; the
+         *     same lines may be posted again and count once, if they have a `seq`.
+         */
+        post: operations["ingest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runner/join": {
         parameters: {
             query?: never;
@@ -409,6 +430,51 @@ export interface paths {
          */
         post: operations["setup"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All tokens
+         * @description By bot, with those that were revoked. The tokens themselves are kept nowhere.
+         */
+        get: operations["list_tokens"];
+        put?: never;
+        /**
+         * Make a token
+         * @description With it a bot that runs elsewhere reports, and can do nothing else. It is shown this once. 409 when the bot has
+         *     one, or is kept by a runner.
+         */
+        post: operations["make_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens/{bot}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a token
+         * @description What the bot posts is refused from now on, and it is no longer shown. What it said is kept.
+         */
+        delete: operations["revoke_token"];
         options?: never;
         head?: never;
         patch?: never;
@@ -553,7 +619,7 @@ export interface components {
             run: string | null;
             /**
              * Runner
-             * @description Name of the runner that keeps this bot.
+             * @description Name of the runner that keeps this bot; empty for one that runs elsewhere, has no runner and reports by HTTP.
              * @default
              */
             runner: string;
@@ -612,6 +678,25 @@ export interface components {
              * @constant
              */
             type: "bot_status";
+        };
+        /**
+         * BotToken
+         * @description That a bot which runs elsewhere may report, or might once; never the token itself.
+         */
+        BotToken: {
+            /** Bot */
+            bot: string;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Made By */
+            made_by: string;
+            /** Revoked At */
+            revoked_at: string | null;
+            /** Revoked By */
+            revoked_by: string | null;
         };
         /**
          * Cause
@@ -840,6 +925,28 @@ export interface components {
             memory_total_bytes: number;
         };
         /**
+         * Ingestion
+         * @description All lines of the request are stored: now, or since an earlier one that brought the same.
+         */
+        Ingestion: {
+            /**
+             * Acked Through
+             * @description The highest `seq` of the request's lines; 0 when none has one.
+             */
+            acked_through: number;
+            /**
+             * Damaged
+             * @description Lines that could not be read, and are kept as `telemetry.damaged`.
+             * @default 0
+             */
+            damaged: number;
+            /**
+             * Duplicates
+             * @description Lines that were stored before, told by their run, `process.pid` if they have one, and `seq`.
+             */
+            duplicates: number;
+        };
+        /**
          * Invitation
          * @description Lets one runner of another host in, once.
          */
@@ -1010,6 +1117,16 @@ export interface components {
             at_s: number;
             /** Bytes */
             bytes: number;
+        };
+        /**
+         * NewBotToken
+         * @description The token with which a bot that runs elsewhere reports. It is shown this once.
+         */
+        NewBotToken: {
+            /** Bot */
+            bot: string;
+            /** Token */
+            token: string;
         };
         /**
          * Operator
@@ -1384,6 +1501,11 @@ export interface components {
          * @enum {string}
          */
         State: "stopped" | "starting" | "running" | "unhealthy" | "backoff" | "stopping" | "exited" | "failed" | "unknown";
+        /** TokenForm */
+        TokenForm: {
+            /** Bot */
+            bot: string;
+        };
         /**
          * Wanted
          * @description What an operator asked for, kept apart from what is.
@@ -1403,6 +1525,7 @@ export type BotList = components['schemas']['BotList'];
 export type BotListMessage = components['schemas']['BotListMessage'];
 export type BotStatus = components['schemas']['BotStatus'];
 export type BotStatusMessage = components['schemas']['BotStatusMessage'];
+export type BotToken = components['schemas']['BotToken'];
 export type Cause = components['schemas']['Cause'];
 export type ClientMessage = components['schemas']['ClientMessage'];
 export type DashboardStats = components['schemas']['DashboardStats'];
@@ -1414,6 +1537,7 @@ export type GoAwayMessage = components['schemas']['GoAwayMessage'];
 export type Health = components['schemas']['Health'];
 export type HeartbeatMessage = components['schemas']['HeartbeatMessage'];
 export type HostLoad = components['schemas']['HostLoad'];
+export type Ingestion = components['schemas']['Ingestion'];
 export type Invitation = components['schemas']['Invitation'];
 export type InvitationForm = components['schemas']['InvitationForm'];
 export type Joined = components['schemas']['Joined'];
@@ -1424,6 +1548,7 @@ export type LogLine = components['schemas']['LogLine'];
 export type LogMessage = components['schemas']['LogMessage'];
 export type LogPage = components['schemas']['LogPage'];
 export type MemoryPoint = components['schemas']['MemoryPoint'];
+export type NewBotToken = components['schemas']['NewBotToken'];
 export type Operator = components['schemas']['Operator'];
 export type PostMortem = components['schemas']['PostMortem'];
 export type Problem = components['schemas']['Problem'];
@@ -1445,6 +1570,7 @@ export type SignInForm = components['schemas']['SignInForm'];
 export type Snapshot = components['schemas']['Snapshot'];
 export type SnapshotMessage = components['schemas']['SnapshotMessage'];
 export type State = components['schemas']['State'];
+export type TokenForm = components['schemas']['TokenForm'];
 export type Wanted = components['schemas']['Wanted'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -1488,7 +1614,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many failed attempts; `Retry-After` says when to try again. */
+            /** @description Too many failed attempts, or too much at once; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2288,6 +2414,86 @@ export interface operations {
             };
         };
     };
+    ingest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>[];
+                /** @example {"v":1,"event":"message.received","time":"...","run":"r1","seq":1} */
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ingestion"];
+                };
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or name or password are wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not suffice, or the request came from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is larger than 1 MiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts, or too much at once; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The bot's runner is away, or the database cannot be used. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     join: {
         parameters: {
             query?: never;
@@ -2337,7 +2543,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many failed attempts; `Retry-After` says when to try again. */
+            /** @description Too many failed attempts, or too much at once; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2590,8 +2796,190 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many failed attempts; `Retry-After` says when to try again. */
+            /** @description Too many failed attempts, or too much at once; `Retry-After` says when to try again. */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The bot's runner is away, or the database cannot be used. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BotToken"][];
+                };
+            };
+            /** @description Nobody is signed in, or name or password are wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not suffice, or the request came from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The bot's runner is away, or the database cannot be used. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenForm"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewBotToken"];
+                };
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or name or password are wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not suffice, or the request came from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was asked makes no sense as things are. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The bot's runner is away, or the database cannot be used. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The bot whose token it is. */
+                bot: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in, or name or password are wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not suffice, or the request came from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such bot, run or runner. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was asked makes no sense as things are. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

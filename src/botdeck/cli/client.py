@@ -16,7 +16,19 @@ from websockets.sync.client import connect
 
 from botdeck.data_dir import joined_deck, lock_holder, running_deck
 from botdeck.errors import BotdeckError
-from botdeck.models import Action, ActionResult, BotList, BotStatus, DashboardStats, Invitation, LogLine, LogPage, Run
+from botdeck.models import (
+    Action,
+    ActionResult,
+    BotList,
+    BotStatus,
+    BotToken,
+    DashboardStats,
+    Invitation,
+    LogLine,
+    LogPage,
+    NewBotToken,
+    Run,
+)
 from botdeck.protocol.codec import from_json
 
 TIMEOUT_S = 20.0
@@ -78,6 +90,15 @@ class DeckClient:
 
     def remove_runner(self, name: str) -> None:
         self._call("DELETE", f"api/runners/{quote(name, safe='')}")
+
+    def make_bot_token(self, bot: str) -> NewBotToken:
+        return from_json(NewBotToken, self._call("POST", "api/tokens", {"bot": bot}))
+
+    def bot_tokens(self) -> list[BotToken]:
+        return [from_json(BotToken, token) for token in self._call("GET", "api/tokens")]
+
+    def revoke_bot_token(self, bot: str) -> None:
+        self._call("DELETE", f"api/tokens/{quote(bot, safe='')}")
 
     def follow(self, bot: str, on_status: Callable[[BotStatus], None] | None = None) -> Iterator[list[LogLine]]:
         """New lines as they come: first an empty list once the deck listens, so that the caller can fetch what came

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from botdeck import __version__
-from botdeck.cli import run_records, runner_verbs
+from botdeck.cli import bot_tokens, run_records, runner_verbs
 from botdeck.cli.background import refuse_beside_another_deck, say_address, start_in_background
 from botdeck.cli.client import DeckAway, DeckClient, DeckRefused
 from botdeck.cli.durations import hours_minutes
@@ -186,6 +186,7 @@ def logs(
 
 app.command()(run_records.runs)
 app.command()(run_records.why)
+app.command()(bot_tokens.token)
 
 
 @app.command()

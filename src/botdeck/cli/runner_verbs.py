@@ -23,7 +23,7 @@ app = typer.Typer(
 )
 LONGEST_S = 7 * 86_400.0
 """What a deck agrees to."""
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _EVERYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  (compared with, not bound)
 
 
@@ -86,11 +86,11 @@ def invite(
     if as_json:
         print(json.dumps(to_json(invitation), indent=2))
         return
-    url = _address_for_others(settings.deck, client.url)
+    url = address_for_others(settings.deck, client.url)
     named = f" as {name}" if name else ""
     out.print(Text(f"Within {largest_units(math.ceil(for_s))}, on the other host, to have it join{named}, once:"))
     out.print(Text(f"\n  botdeck runner join {url} {invitation.token}\n"), soft_wrap=True)
-    if urlsplit(url).hostname in _LOOPBACK:
+    if urlsplit(url).hostname in LOOPBACK:
         complain(
             "This deck listens for its own machine only, so another host cannot reach it there. Set public_url (with a "
             "proxy that speaks https in front) or host under [deck]; docs/operations.md says how."
@@ -114,8 +114,8 @@ def remove(
     )
 
 
-def _address_for_others(deck: DeckSettings, local_url: str) -> str:
-    """Where a runner of another host dials: a placeholder where only a person can know."""
+def address_for_others(deck: DeckSettings, local_url: str) -> str:
+    """Where a runner or a bot of another host dials: a placeholder where only a person can know."""
     if deck.public_url:
         public = urlsplit(deck.public_url)
         return deck.public_url if public.path.strip("/") else f"{public.scheme}://{public.netloc}{deck.base_path}"

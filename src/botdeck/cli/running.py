@@ -15,7 +15,7 @@ from botdeck.cli.client import DeckAway, DeckClient, DeckRefused
 from botdeck.cli.following import follow, print_lines
 from botdeck.cli.ground import Config, complain, fail, out, printable
 from botdeck.cli.importing import nearest_or_new
-from botdeck.cli.registering import RunRefused, Wish, add, known_bot, one_at_a_time
+from botdeck.cli.registering import RunRefused, Wish, add, known_bot, name_for, one_at_a_time
 from botdeck.cli.reloading import bring_in, refuse_other_changes
 from botdeck.cli.run_records import tell_end
 from botdeck.cli.stack import BEGINNING_S, AlreadyUp, up_pid
@@ -75,11 +75,22 @@ def _registered(path: Path, wish: Wish) -> tuple[Settings, BotSettings]:
             refuse_other_changes(there, known.name if known else None)
         if known is not None:
             return there, known
+        _refuse_a_name_elsewhere(there, name_for(wish))
     add(path, wish)
     settings = load_settings(path)
     bot = settings.bots[-1]
     _say(f"{bot.name} was added to {settings.path}.")
     return settings, bot
+
+
+def _refuse_a_name_elsewhere(settings: Settings, name: str) -> None:
+    """The deck would go on with the other bot of that name, and so would orders."""
+    if not _answers(settings):
+        return
+    other = next((bot for bot in DeckClient(settings.data_dir).bots().bots if bot.bot == name), None)
+    if other is not None:
+        where = f"is kept by runner {other.runner}" if other.runner else "runs elsewhere, with a token of its own"
+        raise RunRefused(f"The deck has a {name} already: it {where}. Say another name: botdeck run --name NAME -- ...")
 
 
 # Deck and runner.

@@ -14,9 +14,11 @@ from pathlib import Path
 from botdeck.data_dir import make_data_dir
 from botdeck.deck import collector
 from botdeck.deck.auth import OPERATORS
+from botdeck.deck.bot_tokens import BOT_TOKENS
 from botdeck.deck.fleet import BOTS
 from botdeck.deck.hosts import HOSTS
 from botdeck.deck.main import create_api, create_app
+from botdeck.deck.remote_bots import REMOTE_BOTS
 from botdeck.deck.runner_access import RUNNERS
 from botdeck.deck.schema import openapi_document
 from botdeck.deck.server import DeckServer, listen, only_deck_of
@@ -68,7 +70,7 @@ async def _serve(settings: Settings) -> None:
         storage = await open_storage(settings.data_dir / "deck.db")
         try:
             # What the deck begins with, read while a database that cannot be read is still one sentence.
-            for kind in (BOTS, HOSTS, OPERATORS, RUNNERS):
+            for kind in (BOTS, HOSTS, OPERATORS, RUNNERS, BOT_TOKENS, REMOTE_BOTS):
                 await storage.documents(kind)
             server = DeckServer(settings, create_app(settings, storage))
             collector.keep_short()

@@ -63,7 +63,7 @@ def _torn(data: Data, carry: bytes) -> tuple[list[Event], bytes]:
     cut, _ = stream_lines.cut(carry, b"", limit=names.MAX_LINE_BYTES, final=True, rewrites=False)
     run = data.stream.split("/")[1]
     reason = "The rest of the line was dropped."
-    return [_damage(line.head, run, begun, data.time, reason) for line in cut if line.head.strip()], b""
+    return [damage(line.head, run, begun, data.time, reason) for line in cut if line.head.strip()], b""
 
 
 def _parsed(data: Data, cut: Sequence[stream_lines.Line], offset: int) -> tuple[list[Event], list[Piece]]:
@@ -75,7 +75,7 @@ def _parsed(data: Data, cut: Sequence[stream_lines.Line], offset: int) -> tuple[
         if line.head.strip():
             event = _event(line, run, offset, data.time)
             if event.event == names.LOG:
-                logs.append(_log_line(bot, event))
+                logs.append(log_line(bot, event))
             elif event.event != names.HEARTBEAT:
                 events.append(event)
         offset += len(line.head) + line.dropped + 1
@@ -90,7 +90,7 @@ def of_damage(data: Data, carry: bytes, now: datetime, reason: str) -> Batch:
     unfinished = b"" if data.final else data.payload.rpartition(b"\n")[2]
     _, carry = stream_lines.cut(b"", unfinished, limit=names.MAX_LINE_BYTES, final=False, rewrites=False)
     run = data.stream.split("/")[1]
-    events = [*torn, _damage(whole, run, begun, data.time, reason)]
+    events = [*torn, damage(whole, run, begun, data.time, reason)]
     return _batch(data, carry, now, events=events, lines=_note(data))
 
 
@@ -101,19 +101,19 @@ def _event(line: stream_lines.Line, run: str, offset: int, time: datetime) -> Ev
             raise ProtocolError(f"An event line is at most {names.MAX_LINE_BYTES} bytes.")
         event = names.parse_event(line.head)
     except ProtocolError as error:
-        return _damage(line.head, run, offset, time, str(error))
+        return damage(line.head, run, offset, time, str(error))
     if event.run == run:
         return event
     return dataclasses.replace(event, run=run)
 
 
-def _damage(line: bytes, run: str, offset: int, time: datetime, reason: str) -> Event:
+def damage(line: bytes, run: str, offset: int, time: datetime, reason: str) -> Event:
     beginning = line[: 4 * _KEPT_OF_DAMAGED].decode("utf-8", "replace")[:_KEPT_OF_DAMAGED]
     fields = {"offset": offset, "line": beginning, "reason": names.whole(reason)[:_KEPT_OF_DAMAGED]}
     return Event(event=names.TELEMETRY_DAMAGED, time=time, run=run, seq=None, fields=fields)
 
 
-def _log_line(bot: str, event: Event) -> LogLine:
+def log_line(bot: str, event: Event) -> LogLine:
     fields = event.fields
     parts = [fields.get("body"), fields.get("exception.stacktrace")]
     text = "\n".join(str(part).rstrip("\n") for part in parts if part not in (None, ""))

@@ -8,15 +8,18 @@ from starlette.requests import HTTPConnection
 
 from botdeck.deck.audit import Audit
 from botdeck.deck.auth import Accounts, Sessions
+from botdeck.deck.bot_tokens import BotTokens
 from botdeck.deck.clock import Clock
 from botdeck.deck.dashboard import Dashboard
 from botdeck.deck.database_check import DatabaseCheck
 from botdeck.deck.fleet import Fleet
 from botdeck.deck.fleet_memory import FleetMemory
 from botdeck.deck.host_feed import HostFeed
+from botdeck.deck.http_intake import HttpIntake
 from botdeck.deck.live_channel import LiveChannel
 from botdeck.deck.log_feed import LogFeed
 from botdeck.deck.permissions import PRINCIPAL, Principal
+from botdeck.deck.remote_bots import RemoteBots
 from botdeck.deck.runner_access import RunnerAccess
 from botdeck.deck.runner_link import RunnerLinks
 from botdeck.deck.session_watch import SessionWatch
@@ -47,6 +50,9 @@ class Deck:
     live: LiveChannel
     runners: RunnerLinks
     runner_access: RunnerAccess
+    remote_bots: RemoteBots
+    bot_tokens: BotTokens
+    http_intake: HttpIntake
     check_database: DatabaseCheck
 
     def default_bot(self) -> str:

@@ -37,12 +37,18 @@ _ANSWERS: dict[type[errors.BotdeckError], tuple[int, str]] = {
     errors.ActionRefused: (409, "action_refused"),
     errors.RunnerAway: (503, "runner_away"),
     errors.DeckBusy: (503, "deck_busy"),
+    errors.BadBatch: (400, "bad_batch"),
+    errors.BotTokenRefused: (409, "token_refused"),
+    errors.UnknownBotToken: (404, "unknown_token"),
+    errors.TooManyPosts: (429, "too_many_posts"),
     errors.StorageError: (503, "database_unavailable"),
     errors.StorageConflict: (409, "conflict"),
     errors.SignInFailed: (401, "sign_in_failed"),
     errors.SetupRefused: (403, "setup_refused"),
     errors.TooManyTries: (429, "too_many_tries"),
 }
+_DATABASE_RETRY_S = 5
+"""A full disk or a locked database may be mended by then."""
 _CODES = {
     400: "bad_request",
     401: "sign_in_needed",
@@ -59,7 +65,7 @@ _MEANINGS = {
     404: "There is no such bot, run or runner.",
     409: "What was asked makes no sense as things are.",
     413: "The request is larger than 1 MiB.",
-    429: "Too many failed attempts; `Retry-After` says when to try again.",
+    429: "Too many failed attempts, or too much at once; `Retry-After` says when to try again.",
     503: "The bot's runner is away, or the database cannot be used.",
 }
 
@@ -71,8 +77,8 @@ def problem(status: int, detail: str, code: str | None = None, headers: dict[str
 
 def answer_for(error: errors.BotdeckError) -> JSONResponse:
     status, code = next(_ANSWERS[kind] for kind in type(error).__mro__ if kind in _ANSWERS)
-    headers = None
-    if isinstance(error, errors.TooManyTries | errors.DeckBusy):
+    headers = {"Retry-After": f"{_DATABASE_RETRY_S}"} if code == "database_unavailable" else None
+    if isinstance(error, errors.TooManyTries | errors.DeckBusy | errors.TooManyPosts):
         headers = {"Retry-After": f"{error.retry_after_s:.0f}"}
     return problem(status, str(error), code, headers)
 

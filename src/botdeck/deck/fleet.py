@@ -21,6 +21,8 @@ from botdeck.protocol.frames import Member
 from botdeck.storage.port import Storage
 
 BOTS = "bot"
+ELSEWHERE = ""
+"""In place of a runner's name, for bots that have none and report by HTTP; RemoteBots says what they do."""
 _log = logging.getLogger(__name__)
 
 
@@ -167,12 +169,15 @@ class Fleet:
     def _contest(self, runner: str, bot: str) -> None:
         if (runner, bot) not in self._contested:
             self._contested.add((runner, bot))
+            keeper = self.runner_of(bot)
             _log.error(
-                "Runner %s has a bot %s, but that one is kept by runner %s; what it says of it is passed over. Rename "
-                "one of the two.",
+                "Runner %s has a bot %s, but that one %s; what it says of it is passed over. %s",
                 runner,
                 bot,
-                self.runner_of(bot),
+                "runs elsewhere, with a token of its own" if keeper == ELSEWHERE else f"is kept by runner {keeper}",
+                f"Rename it, or say `botdeck token --revoke {bot}`."
+                if keeper == ELSEWHERE
+                else "Rename one of the two.",
             )
 
     def _forget_emptied(self, runners: Iterable[str]) -> None:
@@ -215,7 +220,8 @@ class Fleet:
         return known
 
     def _ordered(self) -> list[_Known]:
-        return sorted(self._known.values(), key=lambda known: (known.runner, known.position))
+        """Those that run elsewhere last: the default bot is the first, and one that takes orders, if there is any."""
+        return sorted(self._known.values(), key=lambda known: (known.runner == ELSEWHERE, known.runner, known.position))
 
     def _may_tell(self, runner: str, name: str) -> bool:
         known = self._known.get(name)

@@ -11,6 +11,7 @@ from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from botdeck.deck.auth import LONGEST, Sessions, session_key
+from botdeck.deck.bot_tokens import BotTokens, TokenRevoked
 from botdeck.deck.errors import answer_for, problem
 from botdeck.deck.live_channel import PREFIX, LiveChannel
 from botdeck.deck.permissions import PRINCIPAL, Principal
@@ -22,6 +23,7 @@ from botdeck.settings import DeckSettings, Settings
 
 LARGEST_BODY_BYTES = 1 << 20
 RUNNER_LINK = "/api/runner/link"
+INGEST = "/api/ingest"
 CLI_USER_ID = "cli"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -79,6 +81,7 @@ class Guard:
         pages: ASGIApp,
         sessions: Sessions,
         runner_access: RunnerAccess,
+        bot_tokens: BotTokens,
         public: frozenset[tuple[str, str]],
         cli_token: str,
         runner_token: str,
@@ -90,6 +93,7 @@ class Guard:
         self._pages = pages
         self._sessions = sessions
         self._runner_access = runner_access
+        self._bot_tokens = bot_tokens
         self._public = public
         self._cli_token = cli_token
         self._runner_token = runner_token
@@ -170,9 +174,13 @@ class Guard:
             scheme, _, token = authorization.partition(" ")
             if scheme.lower() == "bearer" and path == RUNNER_LINK:
                 return await self._runner(token.strip())
+            if scheme.lower() == "bearer" and path == INGEST:
+                return await self._bot(token.strip())
             return self._bearer(scheme, token.strip(), headers)
         if path == RUNNER_LINK:
             raise Refused(401, "A runner shows a token: its own, or the runner-token of this deck.", close=4401)
+        if path == INGEST:
+            raise Refused(401, "A bot shows its token: Authorization: Bearer TOKEN. `botdeck token NAME` makes one.")
         cookie = cookie_parser(headers.get("cookie", "")).get(self._cookie.name)
         key = session_key(cookie) if cookie else None
         operator = await self._sessions.operator_of(key) if key else None
@@ -191,6 +199,15 @@ class Guard:
         if name is None:
             raise Refused(401, "That is neither this deck's runner-token nor that of a runner that joined.", close=4401)
         return Principal(operator=None, record_name=f"runner {name}", runner=name)
+
+    async def _bot(self, token: str) -> Principal:
+        try:
+            name = await self._bot_tokens.bot_of(token)
+        except TokenRevoked as error:
+            raise Refused(403, str(error), code="token_revoked") from None
+        if name is None:
+            raise Refused(401, "This deck made no such token for a bot. `botdeck token NAME` on its host makes one.")
+        return Principal(operator=None, record_name=f"bot {name}", bot=name)
 
     def _bearer(self, scheme: str, token: str, headers: Headers) -> Principal:
         if scheme.lower() == "bearer" and secrets.compare_digest(token.encode(), self._cli_token.encode()):

@@ -173,7 +173,7 @@ class Intake:
             applied=ingested.applied,
             final=ingested.cursor.over,
             lines=ingested.lines,
-            changed=ingested.applied and (batch.dropped_bytes > 0 or any(map(_counts, batch.events))),
+            changed=ingested.applied and (batch.dropped_bytes > 0 or any(map(counts, batch.events))),
         )
 
     def _remember(self, name: str) -> _Stream:
@@ -213,5 +213,5 @@ async def _parsed_by(parse: _Parse, data: Data, carry: bytes, now: datetime) -> 
     return parse(data, carry, now)
 
 
-def _counts(event: Event) -> bool:
+def counts(event: Event) -> bool:
     return event.event in _COUNTED or "user.id" in event.fields

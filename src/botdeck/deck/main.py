@@ -15,6 +15,7 @@ from botdeck.deck import collector, errors, housekeeping, secret_files
 from botdeck.deck.admission import Admission
 from botdeck.deck.audit import Audit
 from botdeck.deck.auth import Accounts, Sessions
+from botdeck.deck.bot_tokens import BotTokens
 from botdeck.deck.clock import SYSTEM_CLOCK, Clock
 from botdeck.deck.context import Deck
 from botdeck.deck.dashboard import Dashboard
@@ -24,6 +25,7 @@ from botdeck.deck.fleet import Fleet
 from botdeck.deck.fleet_memory import FleetMemory
 from botdeck.deck.guard import Guard
 from botdeck.deck.host_feed import HostFeed
+from botdeck.deck.http_intake import HttpIntake
 from botdeck.deck.intake import Intake
 from botdeck.deck.live_channel import LiveChannel
 from botdeck.deck.liveness import keep_in_touch
@@ -32,6 +34,7 @@ from botdeck.deck.pages import Pages
 from botdeck.deck.patience import PatientStorage
 from botdeck.deck.permissions import Permission, check_all_declared, enforce, public_routes, requires
 from botdeck.deck.post_mortems import PostMortems
+from botdeck.deck.remote_bots import RemoteBots
 from botdeck.deck.routes import ROUTERS
 from botdeck.deck.runner_access import RunnerAccess
 from botdeck.deck.runner_link import LinkServices, RunnerLinks
@@ -57,6 +60,7 @@ def create_app(settings: Settings, storage: Storage, *, clock: Clock = SYSTEM_CL
         pages=Pages(settings.deck.base_path),
         sessions=deck.sessions,
         runner_access=deck.runner_access,
+        bot_tokens=deck.bot_tokens,
         public=public_routes(api),
         cli_token=secret_files.cli_token(settings.data_dir),
         runner_token=secret_files.runner_token(settings.data_dir),
@@ -114,6 +118,7 @@ def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
     patient = PatientStorage(storage)
     memory = FleetMemory(fleet, patient.working)
     sessions = Sessions(storage, clock, accounts)
+    remote = RemoteBots(storage=storage, clock=clock, fleet=fleet, memory=memory, hub=hub, dashboard=dashboard)
     runners = RunnerLinks(
         LinkServices(
             storage=storage,
@@ -148,6 +153,9 @@ def _put_together(settings: Settings, storage: Storage, clock: Clock) -> Deck:
         live=LiveChannel(hub=hub, fleet=fleet, snapshots=snapshots, envelopes=envelopes, admission=Admission()),
         runners=runners,
         runner_access=RunnerAccess(storage, clock, fleet),
+        remote_bots=remote,
+        bot_tokens=BotTokens(storage, clock, fleet, remote),
+        http_intake=HttpIntake(storage, clock),
         check_database=DatabaseCheck(storage, clock),
     )
 
@@ -157,11 +165,13 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     deck: Deck = api.state.deck
     await deck.fleet.load()
     await deck.runner_access.load()
+    await deck.bot_tokens.load()
     await offer_setup(deck)
     chores = [
         asyncio.create_task(_keep_publishing(deck.dashboard)),
         asyncio.create_task(keep_in_touch(deck.hub)),
         asyncio.create_task(deck.memory.keep()),
+        asyncio.create_task(deck.remote_bots.keep()),
         asyncio.create_task(keep_watch(deck.session_watch)),
         asyncio.create_task(collector.search_all()),
         asyncio.create_task(housekeeping.keep_house(deck.storage, deck.clock)),

@@ -28,6 +28,8 @@ class Permission(StrEnum):
     ADMINISTER = "administer"
     RUNNER = "runner"
     """Runners only; no operator has it."""
+    INGEST = "ingest"
+    """Bots that run elsewhere, each for itself; no operator and no runner has it."""
 
 
 LIVE_CHANNEL = Permission.READ
@@ -44,11 +46,13 @@ class Principal:
     """Who asks, once the guard has checked the credential."""
 
     operator: Operator | None
-    """None for a runner."""
+    """None for a runner and for a bot."""
     record_name: str
     """For the audit and for orders, such as `ann` or `cli:root`."""
     runner: str | None = None
     """What a runner that joined is called; None for the deck's own, which names itself."""
+    bot: str | None = None
+    """Which bot it is that runs elsewhere and reports by HTTP."""
     session: str | None = None
     """Key of the browser's session; None when a token was shown."""
 
@@ -68,8 +72,10 @@ def allows(principal: Principal | None, permission: Permission) -> bool:
         return True
     if principal is None:
         return False
+    if permission is Permission.INGEST:
+        return principal.bot is not None
     if permission is Permission.RUNNER:
-        return principal.operator is None
+        return principal.operator is None and principal.bot is None
     return principal.operator is not None and _RANK[principal.operator.role] >= _RANK[_LEAST_ROLE[permission]]
 
 

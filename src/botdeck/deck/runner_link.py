@@ -14,7 +14,7 @@ from botdeck import __version__
 from botdeck.deck.audit import Audit
 from botdeck.deck.clock import Clock
 from botdeck.deck.dashboard import Dashboard
-from botdeck.deck.fleet import Fleet
+from botdeck.deck.fleet import ELSEWHERE, Fleet
 from botdeck.deck.fleet_memory import FleetMemory
 from botdeck.deck.host_feed import HostFeed
 from botdeck.deck.intake import Intake
@@ -103,6 +103,11 @@ class RunnerLinks:
         runner = fleet.runner_of(bot)
         outcome = "taken"
         try:
+            if runner == ELSEWHERE:
+                raise ActionRefused(
+                    f"Bot {bot} runs elsewhere: no runner keeps it, so it can be watched here, and only be told to "
+                    f"{action} where it runs."
+                )
             link = self._links.get(runner)
             if link is None:
                 raise RunnerAway(

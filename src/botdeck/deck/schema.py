@@ -23,6 +23,7 @@ _TAGS = [
     {"name": "dashboard", "description": "The figures."},
     {"name": "bots", "description": "Bots by name."},
     {"name": "runners", "description": "The hosts that keep bots, and how another one joins."},
+    {"name": "bots elsewhere", "description": "Bots that no runner keeps: what they report, and with which token."},
     {
         "name": "default bot",
         "description": "The same for the default bot: `default_bot` of `[deck]`, or else the first.",

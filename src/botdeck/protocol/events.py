@@ -15,6 +15,7 @@ SCHEMA_VERSION = 1
 MAX_LINE_BYTES = 1 << 16
 
 # The events that the deck or the runner treat in a way of their own; any other name is stored as it is.
+BOT_STARTED = "bot.started"
 MESSAGE_RECEIVED = "message.received"
 MESSAGE_SENT = "message.sent"
 COMMAND_STARTED = "command.started"

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from botdeck.deck.routes import auth, bots, dashboard, health, runner, runners
+from botdeck.deck.routes import auth, bots, dashboard, health, ingest, runner, runners, tokens
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
@@ -11,4 +11,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     bots.router,
     runners.router,
     runner.router,
+    tokens.router,
+    ingest.router,
 )
