@@ -6,7 +6,7 @@ import http.client
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urljoin
@@ -100,9 +100,9 @@ class DeckClient:
     def revoke_bot_token(self, bot: str) -> None:
         self._call("DELETE", f"api/tokens/{quote(bot, safe='')}")
 
-    def follow(self, bot: str) -> Iterator[list[LogLine]]:
+    def follow(self, bot: str, on_status: Callable[[BotStatus], None] | None = None) -> Iterator[list[LogLine]]:
         """New lines as they come: first an empty list once the deck listens, so that the caller can fetch what came
-        before. Ends when the deck goes away."""
+        before. Ends when the deck goes away. `on_status` hears of every change of any bot."""
         address = urljoin(self.url, "ws/cli").replace("http", "ws", 1)
         try:
             with connect(address, additional_headers=self._headers(), compression=None, max_size=None) as socket:
@@ -113,6 +113,8 @@ class DeckClient:
                         yield []
                     elif message["type"] == "log" and message["data"]["bot"] == bot:
                         yield [from_json(LogLine, line) for line in message["data"]["lines"]]
+                    elif message["type"] == "bot_status" and on_status:
+                        on_status(from_json(BotStatus, message["data"]))
         except (OSError, ConnectionClosed, InvalidHandshake):
             return
 

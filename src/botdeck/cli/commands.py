@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -17,8 +15,11 @@ from rich.text import Text
 
 from botdeck import __version__
 from botdeck.cli import bot_tokens, run_records, runner_verbs
+from botdeck.cli.background import refuse_beside_another_deck, say_address, start_in_background
 from botdeck.cli.client import DeckAway, DeckClient, DeckRefused
 from botdeck.cli.durations import hours_minutes
+from botdeck.cli.following import follow as follow_lines
+from botdeck.cli.following import print_lines
 from botdeck.cli.ground import (
     Config,
     Json,
@@ -28,17 +29,16 @@ from botdeck.cli.ground import (
     err,
     fail,
     out,
-    printable,
     settings_of,
 )
 from botdeck.cli.importing import import_files
 from botdeck.cli.reloading import reload
+from botdeck.cli.running import run
 from botdeck.cli.service import service
-from botdeck.cli.stack import Stack, StackFailed, StackTrouble, address_when_up, take_lock, up_pid
-from botdeck.data_dir import joined_deck, joined_file
+from botdeck.cli.stack import Stack, StackFailed, up_pid
 from botdeck.errors import BotdeckError
 from botdeck.lifecycle import ALIVE
-from botdeck.models import Action, BotStatus, LogLine, State, Wanted
+from botdeck.models import Action, BotStatus, State, Wanted
 from botdeck.protocol.codec import to_json
 from botdeck.settings import EVERY_BOT, Settings
 
@@ -73,11 +73,11 @@ def up(
 ) -> None:
     """Start a deck and a runner on this machine; Ctrl-C ends both and stops the bots."""
     settings = settings_of(config)
-    _refuse_beside_another_deck(settings)
-    if detach:
-        _up_detached(settings)
-        return
+    refuse_beside_another_deck(settings)
     try:
+        if detach:
+            say_address(settings, start_in_background(settings))
+            return
         with Stack(settings) as stack:
             stack.run(lambda url: _say_up(settings, url))
     except StackFailed as failure:
@@ -174,9 +174,9 @@ def logs(
         bot = name or client.bots().default_bot
         if bot is None:
             fail(BotdeckError("There is no bot yet."))
-        last = _print_lines(client.logs(bot, limit=lines).lines, as_json)
+        last = print_lines(client.logs(bot, limit=lines).lines, as_json=as_json)
         while follow:
-            last = _follow(client, bot, last, as_json)
+            last = follow_lines(client, bot, last, as_json=as_json)
             time.sleep(0.5)
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
@@ -201,63 +201,16 @@ def version() -> None:
     out.print(__version__)
 
 
+# Options of the bot's command are the bot's, with and without `--`.
+app.command(context_settings={"allow_interspersed_args": False})(run)
 app.command("import")(import_files)
 app.command()(reload)
 app.add_typer(service, name="service")
 
 
-def _refuse_beside_another_deck(settings: Settings) -> None:
-    """A runner that joined a deck elsewhere would report nothing to one that is started here."""
-    try:
-        joined = joined_deck(settings.data_dir)
-    except ValueError:
-        joined = None  # the runner says what is wrong with it
-    if joined is not None:
-        fail(
-            BotdeckError(
-                f"The runner here joined the deck at {joined.url}. Say `botdeck runner` to run it; to have a deck of "
-                f"its own here again, remove {joined_file(settings.data_dir)}."
-            )
-        )
-
-
 def _say_up(settings: Settings, url: str) -> None:
-    out.print(f"\nBotdeck is up at [bold]{url}[/bold]", soft_wrap=True)
-    try:
-        if DeckClient(settings.data_dir).setup_needed():
-            code = (settings.data_dir / "setup-code").read_text().strip()
-            out.print(f"First visit: create your account there with the setup code [bold]{code}[/bold]", soft_wrap=True)
-    except (BotdeckError, OSError):
-        err.print(f"botdeck: the setup code could not be read from {settings.data_dir / 'setup-code'}")
+    say_address(settings, url)
     out.print("Ctrl-C ends it.\n" if os.isatty(0) else "")
-
-
-def _up_detached(settings: Settings) -> None:
-    log = settings.data_dir / "up.log"
-    try:
-        os.close(take_lock(settings.data_dir))  # before the log of one that is up is begun anew
-        # The deck prints the setup code, which is for nobody else on this machine.
-        fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        os.fchmod(fd, 0o600)
-    except BotdeckError as error:
-        fail(error)
-    except OSError as error:
-        fail(StackTrouble(f"The log {log} cannot be written: {error.strerror}."))
-    with open(fd, "ab") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "botdeck.cli", "up", "--config", str(settings.path)],
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            start_new_session=True,
-        )
-    while process.poll() is None:
-        if up_pid(settings.data_dir) == process.pid and (url := address_when_up(settings)):
-            _say_up(settings, url)
-            return
-        time.sleep(0.05)
-    err.print(Text(log.read_text(errors="replace").strip()), soft_wrap=True)
-    raise typer.Exit(process.returncode if process.returncode > 0 else 1)
 
 
 def _act(action: Action, names: list[str], config: Path | None, as_json: bool, no_wait: bool) -> None:
@@ -322,30 +275,3 @@ def _outcome(answer: BotStatus | BotdeckError) -> str:
     why = f": {answer.reason}" if answer.reason else ""
     pid = f" (pid {answer.pid})" if answer.pid else ""
     return f"{answer.bot} is {answer.state.value}{pid}{why}"
-
-
-def _follow(client: DeckClient, bot: str, last: int, as_json: bool) -> int:
-    for lines in client.follow(bot):
-        if not lines:
-            last = _catch_up(client, bot, last, as_json)
-        last = _print_lines([line for line in lines if line.id > last], as_json) or last
-    return last
-
-
-def _catch_up(client: DeckClient, bot: str, last: int, as_json: bool) -> int:
-    """Print what came between the lines shown and the moment the deck began to send new ones."""
-    while True:
-        page = client.logs(bot, limit=1000, after=last)
-        last = _print_lines(page.lines, as_json) or last
-        if not page.more:
-            return last
-
-
-def _print_lines(lines: list[LogLine], as_json: bool) -> int:
-    """Prints them and returns the id of the last one, 0 when there is none."""
-    for line in lines:
-        if as_json:
-            print(json.dumps(to_json(line)), flush=True)
-        else:
-            print(f"{line.time.astimezone():%H:%M:%S} {printable(line.text)}", flush=True)
-    return lines[-1].id if lines else 0

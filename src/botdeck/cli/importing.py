@@ -30,7 +30,7 @@ def import_files(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be added, and write nothing.")] = False,
 ) -> None:
     """Take over bots from another process manager: append them to botdeck.toml. None starts before you say so."""
-    destination = Destination(_destination(config))
+    destination = Destination(nearest_or_new(config))
     try:
         imported = [read(file) for file in files]
         drafts = [draft for one in imported for draft in one.bots]
@@ -62,7 +62,7 @@ def _refuse(clashes: list[str]) -> None:
         )
 
 
-def _destination(config: Path | None) -> Path:
+def nearest_or_new(config: Path | None) -> Path:
     """The nearest botdeck.toml, or else a new one here."""
     try:
         return config or find_config(Path.cwd())

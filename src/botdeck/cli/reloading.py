@@ -89,6 +89,25 @@ def reload(
     raise typer.Exit(0 if good else 1)
 
 
+def refuse_other_changes(settings: Settings, bot: str | None) -> None:
+    """Raises ReloadFailed when a reload would touch another bot than this."""
+    _, applied = _runner(settings)
+    changes = Changes.between(applied, settings)
+    others = {*(new.name for new in changes.added), *changes.removed, *changes.changed} - {bot}
+    if others:
+        raise ReloadFailed(
+            f"{settings.path} also differs from what the runner runs in: {', '.join(sorted(others))}. Say `botdeck "
+            "reload` first, which shows what differs and applies it, or take that back. Nothing was started."
+        )
+
+
+def bring_in(settings: Settings) -> None:
+    """Have the runner run what the file says, when it does not yet. Raises ReloadFailed."""
+    runner, applied = _runner(settings)
+    if Changes.between(applied, settings).of_bots:
+        _have_it_read(runner, applied, settings)
+
+
 def _runner(settings: Settings) -> tuple[int, Applied]:
     """Pid of the runner, and what it runs with."""
     pid = lock_holder(settings.data_dir / "runner" / "lock")

@@ -73,6 +73,12 @@ def why(
         out.print(line, soft_wrap=True)
 
 
+def tell_end(client: DeckClient, run: Run) -> None:
+    """As `why` does. Raises DeckAway, DeckRefused."""
+    for line in _report(client.run(run.bot, run.id), _MOST_LINES):
+        out.print(line, soft_wrap=True)
+
+
 def _last_ended(client: DeckClient, name: str) -> str:
     """Raises UnknownRun."""
     ended = next((run.id for run in client.runs(name, limit=20) if run.ended_at is not None), None)

@@ -19,6 +19,8 @@ class Destination:
     """A botdeck.toml, which may still have to be made."""
 
     path: Path
+    beginning: str = ""
+    """What a new one begins with."""
 
     def text(self, drafts: list[Draft], *, hide_env: bool = False) -> str:
         """What is appended for them."""
@@ -40,7 +42,7 @@ class Destination:
     def append(self, drafts: list[Draft], *, mode: int) -> Settings:
         """A new file gets `mode`; one that exists keeps its own, and its owner. Raises ImportRefused, OSError."""
         path = self.path.resolve()  # what a link leads to, so that it stays a link
-        before = path.read_bytes().decode() if path.exists() else ""
+        before = path.read_bytes().decode() if path.exists() else self.beginning
         end = "\r\n" if "\r\n" in before else "\n"
         gap = "" if not before else end if before.endswith("\n") else end * 2
         with _written_beside(path, before + gap + self.text(drafts).replace("\n", end)) as temporary:
