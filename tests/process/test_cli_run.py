@@ -1,5 +1,6 @@
 """`botdeck run`: from a folder with a bot in it to a bot that runs and is watched, without a terminal."""
 
+import fcntl
 import json
 import os
 import signal
@@ -288,6 +289,23 @@ def test_several_at_the_same_time_in_a_new_folder_all_get_their_bot(place: Place
 
     assert sorted(place.tables()) == sorted(names)
     assert {name: bot["state"] for name, bot in place.bots().items()} == dict.fromkeys(names, "running")
+
+
+def test_a_ctrl_c_before_the_bot_is_seen_to_run_does_not_say_that_it_runs(up: Place) -> None:
+    """The one that waits for the folder has not got as far."""
+    folder = os.open(up.folder, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    process = up.run("--", *PYTHON, "greeter.py")
+    open_files = Path(f"/proc/{process.pid}/fd")
+    up.until(lambda: str(up.folder.resolve()) in [os.path.realpath(file) for file in open_files.iterdir()])
+
+    process.send_signal(signal.SIGINT)
+    said, errors = process.communicate(timeout=60)
+    os.close(folder)
+
+    assert (process.returncode, errors) == (1, "")
+    assert said.endswith("Interrupted before the bot was seen to run. What is so: botdeck ps\n")
+    assert list(up.tables()) == ["other"]
 
 
 def test_what_runs_outlives_the_one_who_ran_it(place: Place) -> None:

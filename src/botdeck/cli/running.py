@@ -41,22 +41,28 @@ def run(
 ) -> None:
     """Register, start and watch a bot: botdeck run -- python bot.py. Ctrl-C leaves it running."""
     begun = datetime.now(UTC) - _KERNEL_CLOCK
-    bot: BotSettings | None = None
+    status: BotStatus | None = None
     try:
-        wish = Wish.of(command, Path.cwd(), name)
+        wish = Wish.of(command, _here(), name)
         path = nearest_or_new(config)
         with one_at_a_time(_existing(path.absolute().parent)):
             settings, bot = _registered(path, wish)
             client, before = _brought_up(settings, bot)
-        _watch(settings, client, _begin(client, bot.name, lambda: _ended(client, bot.name, before, begun)))
+        status = _begin(client, bot.name, lambda: _ended(client, bot.name, before, begun))
+        _watch(settings, client, status)
     except KeyboardInterrupt:
-        _say_goodbye(bot)
+        _say_goodbye(status)
     except ConfigError as error:
         fail(error, code=2)
     except BotdeckError as error:
         fail(error)
-    except FileNotFoundError:  # of Path.cwd()
-        fail(RunRefused("This folder is not there any more. Nothing was started."))
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise RunRefused("This folder is not there any more. Nothing was started.") from None
 
 
 def _existing(folder: Path) -> Path:
@@ -216,11 +222,12 @@ def _outcome(status: BotStatus) -> str:
     return f"{status.bot} is {status.state.value}{pid}{f': {printable(status.reason)}' if status.reason else ''}"
 
 
-def _say_goodbye(bot: BotSettings | None) -> NoReturn:
-    if bot is None:
-        _say("\nNothing was started.")
+def _say_goodbye(status: BotStatus | None) -> NoReturn:
+    if status is None:
+        _say("\nInterrupted before the bot was seen to run. What is so: botdeck ps")
         raise typer.Exit(1)
-    _say(f"\n{bot.name} goes on. Its output: botdeck logs -f {bot.name}. To end it: botdeck stop {bot.name}")
+    name = status.bot
+    _say(f"\n{name} goes on. Its output: botdeck logs -f {name}. To end it: botdeck stop {name}")
     raise typer.Exit(0)
 
 
