@@ -49,6 +49,10 @@ class Played:
 @functools.cache
 def played(name: str, mode: Mode) -> Played:
     """Once in a process, for all tests that look at it."""
+    return play(name, mode)
+
+
+def play(name: str, mode: Mode) -> Played:
     stage = next(kind for kind in STAGES if kind.name == name)()
     with closing(stage), _bot_running(stage, mode) as world:
         _play(stage)
