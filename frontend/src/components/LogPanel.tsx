@@ -7,6 +7,7 @@ import { useOlderLines } from '../hooks/useLive'
 import { useRuns } from '../hooks/useRuns'
 import { bytes } from '../lib/bytes'
 import { counted, NUMBER } from '../lib/sentences'
+import { runsElsewhere } from '../lib/states'
 import type { BotLive } from '../stores/deck'
 import { MOST_LINES } from '../stores/lines'
 import type { LogLine } from '../types/api.gen'
@@ -16,6 +17,8 @@ import { LogRows } from './LogRows'
 /** While following, only these are drawn; whoever scrolls up gets all that are held. */
 const TAIL = 120
 const NOTHING: { lines: readonly LogLine[]; fromTheStart: boolean } = { lines: [], fromTheStart: false }
+const NONE = 'No lines yet. What the bot writes appears here as it is written.'
+const NONE_FROM_ELSEWHERE = 'No lines yet. Of a bot that runs elsewhere, what it logs through botdeck.BotdeckHandler appears here.'
 const DROPPED = 'Output and events that were never stored, ever: above the limits of this bot, or for lack of disk.'
 
 export function LogPanel({ bot: { status, stats }, stale }: { bot: BotLive; stale: boolean }) {
@@ -60,7 +63,7 @@ export function LogPanel({ bot: { status, stats }, stale }: { bot: BotLive; stal
           data-newest={newest}
         >
           {drawn.length === 0 ? (
-            <p className={classes.none}>No lines yet. What the bot writes appears here as it is written.</p>
+            <p className={classes.none}>{runsElsewhere(status) ? NONE_FROM_ELSEWHERE : NONE}</p>
           ) : (
             <div className={classes.lines}>
               {!begins && lines.length < MOST_LINES && (
