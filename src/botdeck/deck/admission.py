@@ -4,8 +4,8 @@ at, so that a herd that lost its deck returns in an order and at a pace. Pure; t
 from dataclasses import dataclass
 
 RATE_PER_S = 200.0
-"""A handshake costs the deck some 1.8 ms of CPU, session and snapshot included: a third of a core goes to those who come
-back, and 5,000 are back within half a minute, while an order is answered as always."""
+"""A handshake costs the deck some 1.8 ms of CPU, session and snapshot included: a third of a core goes to those who
+come back, and 5,000 are back within half a minute, while an order is answered as always."""
 BURST = 100.0
 """So many at once are never refused: a room full of people, or all tabs of a browser that was started again."""
 BOOKED_SHARE = 0.8
