@@ -1,5 +1,6 @@
 """Another host, with a runner and bots of its own: invited, seen, lost and removed in the browser."""
 
+import contextlib
 import os
 import shlex
 import signal
@@ -28,6 +29,8 @@ class OtherHost:
         self._config = home / "botdeck.toml"
         self._config.write_text(CONFIG)
         self.runner: subprocess.Popen[bytes] | None = None
+        self.bots: list[int] = []
+        """Processes that outlive a runner which is killed."""
 
     def run(self, command: str) -> None:
         words = shlex.split(command)
@@ -52,9 +55,10 @@ class OtherHost:
 def other_host(tmp_path: Path) -> Iterator[OtherHost]:
     host = OtherHost(tmp_path)
     yield host
-    if host.runner is None:
-        host.begin()  # takes over what was left running, to stop it
     host.end(signal.SIGINT)
+    for pid in host.bots:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_another_host_is_invited_seen_lost_and_removed(
@@ -81,6 +85,7 @@ def test_another_host_is_invited_seen_lost_and_removed(
     expect(page.get_by_text("on cellar")).to_be_visible()
     expect(page.get_by_test_id("log-text")).to_have_text("far away")
     pid = botdeck.status("far")["pid"]
+    other_host.bots.append(pid)
 
     other_host.end(signal.SIGKILL)
 
