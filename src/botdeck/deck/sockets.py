@@ -182,9 +182,8 @@ class SocketWire:
 
     def __init__(self, websocket: WebSocket, *, largest_frame: int) -> None:
         self._websocket = websocket
-        self._connection: DeckWebSocketProtocol | None = websocket.scope.get("extensions", {}).get(EXTENSION)
-        if self._connection:
-            self._connection.limit(largest_frame)
+        self.connection: DeckWebSocketProtocol = websocket.scope["extensions"][EXTENSION]
+        self.connection.limit(largest_frame)
 
     async def send(self, text: str) -> None:
         """Returns when the connection took it, which may be never. Raises ConnectionResetError when the peer went."""
@@ -194,19 +193,6 @@ class SocketWire:
             await self._websocket.send_text(text)
         except WebSocketDisconnect:
             raise ConnectionResetError from None
-
-    async def part(self, code: int, reason: str) -> None:
-        """Say why and close; let go of a peer that does not even take that."""
-        if self._websocket.application_state is not WebSocketState.CONNECTED:
-            return
-        try:
-            async with asyncio.timeout(_GRACE_S):
-                await self._websocket.close(code, close_reason(reason))
-        except TimeoutError:
-            if self._connection:
-                self._connection.abort()
-        except WebSocketDisconnect:
-            return
 
 
 def close_reason(sentence: str) -> str:

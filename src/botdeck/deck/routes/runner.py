@@ -22,7 +22,7 @@ async def runner_link(websocket: WebSocket, deck: CurrentDeck, principal: Curren
         await websocket.accept()
         await deck.runners.serve(_frames(websocket), wire.send, joined_as=principal.runner)
     except LinkClosed as closed:
-        await wire.part(closed.code, str(closed))
+        wire.connection.part(closed.code, str(closed))
     except (ConnectionError, WebSocketDisconnect):
         return  # it went while it was being told something
 
