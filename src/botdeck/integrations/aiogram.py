@@ -16,7 +16,7 @@ import weakref
 from botdeck.integrations import telegram_chat as chat
 from botdeck.integrations.frames import without_ours
 from botdeck.integrations.telegram_chat import Polling
-from botdeck.sdk.client import emit, error, guard
+from botdeck.sdk.client import emit, error, guard, is_reported
 from botdeck.sdk.commands import Command, command
 
 TYPE_CHECKING = False
@@ -154,7 +154,7 @@ def _dealt_with(update: Any, data: dict[str, Any], taken: list[object]) -> None:
 
 @guard
 def _failed(exc: Exception) -> None:
-    if not hasattr(exc, "__botdeck_reported__"):
+    if not is_reported(exc):
         error(exc, where="handler")
     without_ours(exc)
 

@@ -15,7 +15,7 @@ import re
 from botdeck.integrations import irc_chat
 from botdeck.integrations.around import around
 from botdeck.integrations.typed import command_name
-from botdeck.sdk.client import emit, error, guard
+from botdeck.sdk.client import emit, error, guard, is_reported
 from botdeck.sdk.commands import Command, command
 from botdeck.sdk.heartbeat import Heart
 
@@ -122,7 +122,7 @@ def _begin(connection: Any, event: Any) -> Command | None:
 def _end(begun: Command | None, event: Any, exc: BaseException | None) -> None:
     if begun is not None:
         begun.finish(exc)
-    elif isinstance(exc, Exception) and not hasattr(exc, "__botdeck_reported__"):
+    elif isinstance(exc, Exception) and not is_reported(exc):
         error(exc, where=f"on_{event.type}")
 
 

@@ -21,7 +21,7 @@ import weakref
 from botdeck.integrations import telegram_chat as chat
 from botdeck.integrations.frames import without_ours
 from botdeck.integrations.telegram_chat import Polling
-from botdeck.sdk.client import emit, error, guard, mark_reported
+from botdeck.sdk.client import emit, error, guard, is_reported, mark_reported
 from botdeck.sdk.commands import Command, command
 
 TYPE_CHECKING = False
@@ -195,7 +195,7 @@ def _watch_errors(ext: Any) -> None:
 
 @guard
 def _failed(update: object, exc: Exception) -> None:
-    if not hasattr(exc, "__botdeck_reported__"):
+    if not is_reported(exc):
         error(exc, where="job" if update is None else "handler")
     without_ours(exc)
 
