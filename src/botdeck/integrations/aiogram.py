@@ -117,7 +117,7 @@ def _watch_updates(dispatcher: Any, calls: _Calls) -> None:
         taken: list[object] = []
         chat.taken.set(taken)
         calls.attach(data.get("bot"))
-        _came_in(update)
+        chat.came_in(update)
         result = await handler(update, data)
         _answered(result)
         _dealt_with(update, data, taken)
@@ -132,19 +132,8 @@ def _watch_updates(dispatcher: Any, calls: _Calls) -> None:
 
 
 @guard
-def _came_in(update: Any) -> None:
-    message = _message_of(update)
-    if message is not None:
-        chat.received(message.from_user, message)
-
-
-def _message_of(update: Any) -> Any:
-    return update.message or update.channel_post or getattr(update, "business_message", None)
-
-
-@guard
 def _dealt_with(update: Any, data: dict[str, Any], taken: list[object]) -> None:
-    message = _message_of(update)
+    message = chat.message_of(update)
     name = None if message is None else chat.command_in(message)
     # Who the bot is was asked at the start; it is not asked for here.
     me = getattr(data.get("bot"), "_me", None)
