@@ -1,9 +1,9 @@
 """One small file per bot library, and the table that finds it. Nothing here imports a bot library.
 
 An adapter is a module with three functions: `version()` of the library, or `framework(bot)`, name and version, where it
-serves several; `identity(bot)`, the object that two calls for the same bot have in common; and `instrument(bot)`. It
-wraps what the library calls on the bot object itself, and registers no listeners or error handlers where these change
-what the library does.
+serves several or the library is not called as its package is; `identity(bot)`, the object that two calls for the same
+bot have in common; and `instrument(bot)`. It wraps what the library calls on the bot object itself, and registers no
+listeners or error handlers where these change what the library does.
 """
 
 from __future__ import annotations

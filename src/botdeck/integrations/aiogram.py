@@ -16,7 +16,7 @@ import weakref
 from botdeck.integrations import telegram_chat as chat
 from botdeck.integrations.frames import without_ours
 from botdeck.integrations.telegram_chat import Polling
-from botdeck.sdk.client import emit, error, guard
+from botdeck.sdk.client import emit, error, guard, is_reported
 from botdeck.sdk.commands import Command, command
 
 TYPE_CHECKING = False
@@ -117,7 +117,7 @@ def _watch_updates(dispatcher: Any, calls: _Calls) -> None:
         taken: list[object] = []
         chat.taken.set(taken)
         calls.attach(data.get("bot"))
-        _came_in(update)
+        chat.came_in(update)
         result = await handler(update, data)
         _answered(result)
         _dealt_with(update, data, taken)
@@ -132,19 +132,8 @@ def _watch_updates(dispatcher: Any, calls: _Calls) -> None:
 
 
 @guard
-def _came_in(update: Any) -> None:
-    message = _message_of(update)
-    if message is not None:
-        chat.received(message.from_user, message)
-
-
-def _message_of(update: Any) -> Any:
-    return update.message or update.channel_post or getattr(update, "business_message", None)
-
-
-@guard
 def _dealt_with(update: Any, data: dict[str, Any], taken: list[object]) -> None:
-    message = _message_of(update)
+    message = chat.message_of(update)
     name = None if message is None else chat.command_in(message)
     # Who the bot is was asked at the start; it is not asked for here.
     me = getattr(data.get("bot"), "_me", None)
@@ -154,7 +143,7 @@ def _dealt_with(update: Any, data: dict[str, Any], taken: list[object]) -> None:
 
 @guard
 def _failed(exc: Exception) -> None:
-    if not hasattr(exc, "__botdeck_reported__"):
+    if not is_reported(exc):
         error(exc, where="handler")
     without_ours(exc)
 

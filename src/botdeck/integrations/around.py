@@ -14,11 +14,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+def _nothing(_begun: Any, _result: Any, _exc: BaseException | None) -> None:
+    return None
+
+
 def around(
     call: Callable[..., Any],
     *,
     before: Callable[..., Any],
-    after: Callable[[Any, Any, BaseException | None], None],
+    after: Callable[[Any, Any, BaseException | None], None] = _nothing,
 ) -> Callable[..., Any]:
     """`before` gets the arguments; `after` what `before` returned, the result and the exception. Their own faults stay
     theirs."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from botdeck.integrations import discord_chat
 from botdeck.integrations.discord_chat import Running, Shards, latency_ms
 from botdeck.integrations.people import seen
-from botdeck.sdk.client import emit, error, guard
+from botdeck.sdk.client import emit, error, guard, is_reported
 from botdeck.sdk.commands import command
 
 TYPE_CHECKING = False
@@ -124,7 +124,7 @@ def _tell_of_record(record: Any) -> bool:
 
 def _tell_of_exception(exc_info: Any) -> None:
     exc = exc_info[1] if isinstance(exc_info, tuple) else exc_info
-    if isinstance(exc, Exception) and not hasattr(exc, "__botdeck_reported__"):
+    if isinstance(exc, Exception) and not is_reported(exc):
         error(exc, where="listener")
 
 

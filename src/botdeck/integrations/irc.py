@@ -13,9 +13,9 @@ from __future__ import annotations
 import re
 
 from botdeck.integrations import irc_chat
-from botdeck.integrations.frames import without_ours
+from botdeck.integrations.around import around
 from botdeck.integrations.typed import command_name
-from botdeck.sdk.client import emit, error, guard
+from botdeck.sdk.client import emit, error, guard, is_reported
 from botdeck.sdk.commands import Command, command
 from botdeck.sdk.heartbeat import Heart
 
@@ -71,19 +71,6 @@ def _beat(reactor: Any, heart: Heart) -> None:
 
 def _watch_events(reactor: Any, ready: set[int], heart: Heart) -> None:
     """`ready` is kept: the connections that the server has welcomed."""
-    handle = reactor._handle_event
-
-    def handle_event(connection: Any, event: Any) -> Any:
-        observe(connection, event)
-        begun = begin(connection, event)
-        try:
-            result = handle(connection, event)
-        except BaseException as exc:
-            without_ours(exc)
-            end(begun, event, exc)
-            raise
-        end(begun, event, None)
-        return result
 
     @guard
     def observe(connection: Any, event: Any) -> None:
@@ -98,8 +85,16 @@ def _watch_events(reactor: Any, ready: set[int], heart: Heart) -> None:
             emit("gateway.disconnect", **{"chat.platform": "irc", "chat.server.id": _network(connection)})
             heart.beat()
 
-    begin, end = guard(_begin), guard(_end)
-    reactor._handle_event = handle_event
+    begin = guard(_begin)
+
+    def before(connection: Any, event: Any) -> tuple[Command | None, Any]:
+        observe(connection, event)
+        return begin(connection, event), event
+
+    def after(begun: tuple[Command | None, Any], _result: Any, exc: BaseException | None) -> None:
+        _end(*begun, exc)
+
+    reactor._handle_event = around(reactor._handle_event, before=before, after=after)
 
 
 def _received(connection: Any, line: str) -> None:
@@ -127,7 +122,7 @@ def _begin(connection: Any, event: Any) -> Command | None:
 def _end(begun: Command | None, event: Any, exc: BaseException | None) -> None:
     if begun is not None:
         begun.finish(exc)
-    elif isinstance(exc, Exception) and not hasattr(exc, "__botdeck_reported__"):
+    elif isinstance(exc, Exception) and not is_reported(exc):
         error(exc, where=f"on_{event.type}")
 
 

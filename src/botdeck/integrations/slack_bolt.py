@@ -47,10 +47,6 @@ def instrument(bot: Any) -> None:
         _watch_socket(bot.client)
 
 
-def _nothing(*_args: Any, **_kwargs: Any) -> None:
-    return None
-
-
 def _watch_requests(app: Any) -> None:
     def came_in(request: Any) -> None:
         body = request.body or {}
@@ -70,8 +66,8 @@ def _watch_requests(app: Any) -> None:
             emit("command.unknown", **slack_payloads.place(body), **{"command.name": body["command"].lstrip("/")})
 
     name = "async_dispatch" if hasattr(app, "async_dispatch") else "dispatch"
-    setattr(app, name, around(getattr(app, name), before=came_in, after=_nothing))
-    app._handle_unmatched_requests = around(app._handle_unmatched_requests, before=unmatched, after=_nothing)
+    setattr(app, name, around(getattr(app, name), before=came_in))
+    app._handle_unmatched_requests = around(app._handle_unmatched_requests, before=unmatched)
 
 
 def _watch_listeners(runner: Any) -> None:
@@ -132,8 +128,8 @@ def _watch_socket(client: Any) -> None:
             emit("gateway.disconnect", **{"chat.platform": "slack"})
             heart.beat()
 
-    client.run_message_listeners = around(client.run_message_listeners, before=came_in, after=_nothing)
-    client.connect_to_new_endpoint = around(client.connect_to_new_endpoint, before=dials_again, after=_nothing)
+    client.run_message_listeners = around(client.run_message_listeners, before=came_in)
+    client.connect_to_new_endpoint = around(client.connect_to_new_endpoint, before=dials_again)
     _beat(client, heart)
 
 
@@ -144,10 +140,7 @@ def _beat(client: Any, heart: Heart) -> None:
         heart.beat_from(asyncio.get_running_loop())
         return
 
-    def turn() -> None:
-        heart.turn()
-
-    client.process_message = around(client.process_message, before=turn, after=_nothing)
+    client.process_message = around(client.process_message, before=heart.turn)
     guard(heart.beat)()
 
 

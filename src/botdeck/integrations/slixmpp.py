@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from botdeck.integrations.people import seen
 from botdeck.integrations.typed import command_name
-from botdeck.sdk.client import emit, error, guard, mark_reported
+from botdeck.sdk.client import emit, error, guard, is_reported, mark_reported
 from botdeck.sdk.commands import Command, command
 from botdeck.sdk.heartbeat import Heart
 
@@ -66,7 +66,7 @@ def _watch_session(bot: Any, session: dict[str, bool], heart: Heart) -> None:
 
     @guard
     def failed(exc: BaseException) -> None:
-        if not hasattr(exc, "__botdeck_reported__"):
+        if not is_reported(exc):
             error(exc, where="slixmpp")
 
     def wrapped_event(name: str, *args: Any, **kwargs: Any) -> Any:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 
 from botdeck.integrations import irc_chat
-from botdeck.integrations.frames import without_ours
+from botdeck.integrations.around import around
 from botdeck.sdk.client import emit, error, guard
 from botdeck.sdk.commands import Command, command
 from botdeck.sdk.heartbeat import Heart
@@ -193,16 +193,8 @@ def _tell_when_executed(rule: Any, running: _Running) -> None:
     if hasattr(execute, "__botdeck__"):
         return
 
-    def wrapped_execute(*args: Any, **kwargs: Any) -> Any:
-        guard(running.executed)()
-        try:
-            return execute(*args, **kwargs)
-        except BaseException as exc:
-            without_ours(exc)
-            raise
-
-    wrapped_execute.__botdeck__ = True  # type: ignore[attr-defined]
-    rule.execute = wrapped_execute
+    rule.execute = around(execute, before=lambda *_args, **_kwargs: running.executed())
+    rule.execute.__botdeck__ = True
 
 
 def _is_replay(bot: Any, line: Any) -> bool:

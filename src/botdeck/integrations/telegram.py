@@ -21,7 +21,7 @@ import weakref
 from botdeck.integrations import telegram_chat as chat
 from botdeck.integrations.frames import without_ours
 from botdeck.integrations.telegram_chat import Polling
-from botdeck.sdk.client import emit, error, guard, mark_reported
+from botdeck.sdk.client import emit, error, guard, is_reported, mark_reported
 from botdeck.sdk.commands import Command, command
 
 TYPE_CHECKING = False
@@ -87,7 +87,7 @@ def _watch_updates(ext: Any) -> None:
             return await original(self, update)
         taken: list[object] = []
         chat.taken.set(taken)
-        _came_in(update)
+        chat.came_in(update)
         result = await original(self, update)
         _dealt_with(ext, self, update, taken)
         return result
@@ -96,23 +96,8 @@ def _watch_updates(ext: Any) -> None:
 
 
 @guard
-def _came_in(update: Any) -> None:
-    message = _message_of(update)
-    if message is not None:
-        chat.received(message.from_user, message)
-
-
-def _message_of(update: Any) -> Any:
-    """Updates may be anything that a bot puts into the queue."""
-    for kind in ("message", "channel_post", "business_message"):
-        if (message := getattr(update, kind, None)) is not None:
-            return message
-    return None
-
-
-@guard
 def _dealt_with(ext: Any, application: Any, update: Any, taken: list[object]) -> None:
-    message = _message_of(update)
+    message = chat.message_of(update)
     name = None if message is None else chat.command_in(message)
     if name is None or not chat.is_for(message, application.bot.username):
         return
@@ -195,7 +180,7 @@ def _watch_errors(ext: Any) -> None:
 
 @guard
 def _failed(update: object, exc: Exception) -> None:
-    if not hasattr(exc, "__botdeck_reported__"):
+    if not is_reported(exc):
         error(exc, where="job" if update is None else "handler")
     without_ours(exc)
 

@@ -70,9 +70,21 @@ def user_id(user: Any) -> str | None:
     return None if user is None else f"telegram:{user.id}"
 
 
-def received(user: Any, message: Any) -> None:
+def message_of(update: Any) -> Any:
+    """Updates may be anything that a bot puts into the library's queue."""
+    for kind in ("message", "channel_post", "business_message"):
+        if (message := getattr(update, kind, None)) is not None:
+            return message
+    return None
+
+
+@guard
+def came_in(update: Any) -> None:
     """Posts of a channel have no user."""
-    who: dict[str, object] = {}
+    message = message_of(update)
+    if message is None:
+        return
+    user, who = message.from_user, dict[str, object]()
     if user is not None:
         seen(f"telegram:{user.id}", user.full_name, is_bot=user.is_bot)
         who = {"user.id": user_id(user)} | ({"user.bot": True} if user.is_bot else {})

@@ -56,7 +56,7 @@ def instrument(bot: Any) -> None:
         return dispatch(event, payload)
 
     bot.dispatch = wrapped_dispatch
-    bot.event_error = around(bot.event_error, before=_listener_failed, after=_nothing)
+    bot.event_error = around(bot.event_error, before=_listener_failed)
     _watch_http(bot._http)
     _beat(sockets.heart)
 
@@ -66,10 +66,6 @@ def _beat(heart: Heart) -> None:
         heart.beat_from(asyncio.get_running_loop())
     except RuntimeError:  # instrumented before its loop runs: from its first request on
         heart.beat()
-
-
-def _nothing(*_: Any) -> None:
-    return None
 
 
 def _listener_failed(payload: Any) -> None:

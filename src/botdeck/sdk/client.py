@@ -212,6 +212,10 @@ def mark_reported(exc: BaseException) -> None:
         return
 
 
+def is_reported(exc: BaseException) -> bool:
+    return hasattr(exc, "__botdeck_reported__")
+
+
 def guard(observer: F) -> F:
     """An observer's own exception becomes `telemetry.error`; the bot never sees it."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from botdeck.sdk.client import current, mark_reported, report_own_error
+from botdeck.sdk.client import current, is_reported, mark_reported, report_own_error
 from botdeck.sdk.redaction import redacted
 
 _SEVERITIES = (
@@ -47,7 +47,7 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
         return fields
     from botdeck.sdk.lines import exception_fields
 
-    if getattr(exc, "__botdeck_reported__", False):
+    if is_reported(exc):
         fields["duplicate"] = True
     mark_reported(exc)
     return {**fields, **exception_fields(exc)}

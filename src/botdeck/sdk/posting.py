@@ -53,18 +53,13 @@ class Poster:
 
     def post(self, body: bytes) -> Answer:
         used_before = self._connection.sock is not None
-        try:
-            return self._ask(body)
-        except (OSError, http.client.HTTPException, ValueError):
-            self._connection.close()
-        if not used_before:
-            return Answer()
         # A server closes a connection that was idle; to send twice is no harm.
-        try:
-            return self._ask(body)
-        except (OSError, http.client.HTTPException, ValueError):
-            self._connection.close()
-            return Answer()
+        for _ in range(2 if used_before else 1):
+            try:
+                return self._ask(body)
+            except (OSError, http.client.HTTPException, ValueError):
+                self._connection.close()
+        return Answer()
 
     def _ask(self, body: bytes) -> Answer:
         self._connection.request("POST", self._path, body, self._headers)

@@ -41,12 +41,12 @@ or the 404 of a deck that is being set up."""
 class HttpWriter:
     """`lost` is told how many lines will not arrive, and `stumbled` of a fault of our own; both may write."""
 
-    def __init__(self, url: str, token: str, folder: str, lost: Callable[[int], None] = lambda count: None) -> None:
+    def __init__(self, url: str, token: str, folder: str) -> None:
         self._new_poster = partial(Poster, url, token)
         self._poster: Poster | None = self._new_poster()  # now, since this says whether url and token are any
         self._url = url
         self._folder = folder
-        self.lost = lost
+        self.lost: Callable[[int], None] = lambda count: None
         self.stumbled: Callable[[Exception], None] = lambda exc: None
         self._begin()
         atexit.register(self.close)
